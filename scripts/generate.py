@@ -54,7 +54,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--out", type=Path, metavar="FILE", help="the video (default: output/ and the words of the prompt)")
     add("--sheet", type=Path, metavar="FILE", help="the contact sheet, a PNG (default: beside the video)")
     add("--server", metavar="URL", help="use a running ComfyUI instead of starting one")
-    add("--workflow", type=Path, metavar="FILE", help="an API-format workflow (default: workflows/api/text_to_video.json)")
+    add("--workflow", type=Path, metavar="FILE", help="API-format workflow (default: workflows/api/text_to_video.json)")
     add(
         "--set",
         action="append",

@@ -58,7 +58,8 @@ class Client:
                 async for event in self._events(socket, prompt_id):
                     on_event(event)
                     if event[0] in _ENDINGS:
-                        return _settle(event, prompt)
+                        _settle(event, prompt)
+                        return
         await self._finish_without_socket(prompt, prompt_id)
 
     async def cancel(self, prompt_id: str) -> bool:
@@ -100,7 +101,8 @@ class Client:
             make_readable(partial)
             os.replace(partial, target)
         except (aiohttp.ClientError, OSError) as error:
-            raise CommandError(f"Result: could not fetch {item['filename']} to {target}: {error}", Exit.OUTPUT) from error
+            sentence = f"Result: could not fetch {item['filename']} to {target}: {error}"
+            raise CommandError(sentence, Exit.OUTPUT) from error
         finally:
             if partial is not None:
                 partial.unlink(missing_ok=True)
@@ -172,8 +174,8 @@ class Client:
         except (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError) as error:
             reason = str(error) or "no answer"
             raise CommandError(
-                f"Server: expected a ComfyUI at {self.url}, got {reason}; check that it is running and that the address "
-                "is right",
+                f"Server: expected a ComfyUI at {self.url}, got {reason}; "
+                "check that it is running and that the address is right",
                 Exit.SERVER,
             ) from error
 

@@ -38,7 +38,8 @@ def missing_requirements(host: Host, files: list[Path]) -> list[str]:
     try:
         done = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as error:
-        raise CommandError(f"Set-up: the Python of ComfyUI, {host.python}, does not run: {error}", Exit.SETUP) from error
+        sentence = f"Set-up: the Python of ComfyUI, {host.python}, does not run: {error}"
+        raise CommandError(sentence, Exit.SETUP) from error
     missing: list[str] = json.loads(done.stdout)
     return missing
 

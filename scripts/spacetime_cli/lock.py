@@ -8,12 +8,13 @@ anybody else may start (pip, when its parent is killed) inherits the lock throug
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     _LOCKED_BYTE = 1 << 30  # beyond the text, so that others can still read the owner's id

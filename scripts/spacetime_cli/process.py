@@ -10,9 +10,9 @@ from pathlib import Path
 _LEAKING = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_REQUIRE_VIRTUALENV")
 
 
-def clean_environment(environ: Mapping[str, str] = os.environ, **extra: str) -> dict[str, str]:
-    """The environment without what would make another Python import or install in the wrong place."""
-    kept = {name: value for name, value in environ.items() if name not in _LEAKING}
+def clean_environment(**extra: str) -> dict[str, str]:
+    """This environment without what would make another Python import or install in the wrong place."""
+    kept = {name: value for name, value in os.environ.items() if name not in _LEAKING}
     return {**kept, "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", **extra}
 
 

@@ -163,9 +163,8 @@ class Provisioner:
     def _run(self, command: list[str], what: str) -> None:
         scratch = self.folder / "scratch"  # on the disk whose space was checked, unlike the system's
         scratch.mkdir(exist_ok=True)
-        env = clean_environment(
-            PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1", TMPDIR=str(scratch), TMP=str(scratch), TEMP=str(scratch)
-        )
+        temporary = dict.fromkeys(("TMPDIR", "TMP", "TEMP"), str(scratch))
+        env = clean_environment(PIP_NO_INPUT="1", PIP_DISABLE_PIP_VERSION_CHECK="1", **temporary)
         began = time.monotonic()
 
         def show(line: str) -> None:

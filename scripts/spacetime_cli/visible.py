@@ -34,7 +34,8 @@ def visibility_options(host: Host, root: Path = ROOT) -> list[str]:
         link_folder(link, root)
         config = folder / "extra_model_paths.yaml"
         # JSON strings are YAML strings: any character of the path survives.
-        config.write_text(f"spacetime:\n  custom_nodes: {json.dumps(str(link.parent), ensure_ascii=False)}\n", encoding="utf-8")
+        quoted = json.dumps(str(link.parent), ensure_ascii=False)
+        config.write_text(f"spacetime:\n  custom_nodes: {quoted}\n", encoding="utf-8")
     except OSError as error:
         raise CommandError(f"Set-up: cannot link the pack for {host.comfyui}: {error}", Exit.SETUP) from error
     return ["--extra-model-paths-config", str(config)]

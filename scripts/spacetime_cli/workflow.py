@@ -67,7 +67,7 @@ def set_option(prompt: Prompt, name: str, value: Any) -> None:
         holders = list(_texts_behind(prompt, _TEXT_BEHIND[name]))
     if not holders:
         expected = " or ".join(INPUT_NAMES[name])
-        raise _usage(f"--{name}: expected a node with an input named {expected}, got none in this workflow; leave it out")
+        raise _usage(f"--{name}: expected a node with an input named {expected}, got none; leave it out")
     for node_id, key in holders:
         prompt[node_id]["inputs"][key] = value
 
