@@ -17,7 +17,7 @@ from training.world.light import GREY_SKY, WET_SKY, light_of
 from training.world.scene import Scene
 
 MARGIN = 0.35
-HAZE = {"clear": 0.0, "rain": 0.3, "snow": 0.2, "fog": 0.85}
+HAZE = {"clear": 0.0, "rain": 0.3, "snow": 0.2, "fog": 0.72}
 DRAWS = 2048  # random numbers a scene's background may use
 
 
@@ -49,9 +49,9 @@ class Ground:
         self.sky_top = self.colours([light.sky_top for light in lights])
         self.sky_low = self.colours([light.sky_low for light in lights])
         self.night = self.numbers([scene.time == "night" for scene in scenes])
-        wet = self.numbers([WET_SKY[scene.weather] for scene in scenes])[:, None]
+        self.wet = self.numbers([WET_SKY[scene.weather] for scene in scenes])
         grey = torch.tensor(GREY_SKY, device=device)[None, :, None, None] * self.place
-        self.sky_top, self.sky_low = (sky + (grey - sky) * wet for sky in (self.sky_top, self.sky_low))
+        self.sky_top, self.sky_low = (sky + (grey - sky) * self.wet[:, None] for sky in (self.sky_top, self.sky_low))
 
     def numbers(self, values: list) -> Tensor:
         """One number per scene, [n, 1, 1]."""
@@ -143,7 +143,7 @@ def sky(g: Ground, clouds: bool = True, glow: bool = True) -> Tensor:
     if glow:
         distance = ((g.x - sun_x) ** 2 + (g.y - sun_y) ** 2).sqrt()
         halo = torch.exp(-distance / 0.16) * 0.5 + g.cover(distance - 0.055, 2.0) * 0.5
-        colour = blend(colour, torch.tensor((1.0, 0.97, 0.82), device=g.device)[None, :, None, None], halo * (1 - 0.75 * g.night))
+        colour = blend(colour, torch.tensor((1.0, 0.97, 0.82), device=g.device)[None, :, None, None], halo * (1 - 0.9 * g.night) * (1 - g.wet))
     stars = g.specks(40, -0.2, 0.55, 0.012) * g.night
     colour = blend(colour, torch.ones(1, 3, 1, 1, device=g.device), stars * 0.9)
     if clouds:
@@ -256,9 +256,9 @@ def desert(g: Ground) -> list[Layer]:
 
 def snow(g: Ground) -> list[Layer]:
     far, far_alpha = rolling(g, g.ridge(0.48, (0.05, 0.02), (0.6, 1.4)), rgb(g, 0.70, 0.80, 0.93), rgb(g, 0.84, 0.91, 0.98), 0.2)
-    line = tree_line(g, 0.63, 0.16, 4.0, pointed=True)
+    line = tree_line(g, 0.66, 0.28, 4.0, pointed=True)
     wood, wood_alpha = rolling(g, line, rgb(g, 0.30, 0.48, 0.50), rgb(g, 0.40, 0.58, 0.60), 0.2)
-    wood = blend(wood, rgb(g, 0.93, 0.96, 1.0), g.cover(g.y - line - 0.045, 3.0))
+    wood = blend(wood, rgb(g, 0.93, 0.96, 1.0), g.cover(g.y - line - 0.05, 5.0))
     field, field_alpha = rolling(g, g.ridge(0.61, (0.02, 0.01), (0.5, 1.1)), rgb(g, 0.78, 0.86, 0.96), rgb(g, 0.96, 0.98, 1.0), 0.36)
     field = blend(field, rgb(g, 0.68, 0.78, 0.92), (g.noise(6, 0.5) - 0.5).clamp(0, 1) * 0.9)
     return [
@@ -378,9 +378,9 @@ def underwater(g: Ground) -> list[Layer]:
     water = blend(water, rgb(g, 0.80, 0.97, 1.0), rays.clamp(0, 1) * (0.75 - g.y).clamp(0, 1) * 0.5)
     weed = torch.zeros(1, 1, 1, device=g.device)
     for number in range(5):
-        x, tall = (number + g.random(0.1, 0.9)) / 5 * g.aspect, g.random(0.12, 0.30)
+        x, tall = (number + g.random(0.1, 0.9)) / 5 * g.aspect, g.random(0.18, 0.40)
         bend = 0.025 * torch.sin(16 * g.y + 6 * g.random())
-        blade = torch.maximum((g.x - x - bend).abs() - 0.022 * ((g.y - 0.92 + tall) / tall).clamp(0, 1), 0.92 - tall - g.y)
+        blade = torch.maximum((g.x - x - bend).abs() - 0.03 * ((g.y - 0.92 + tall) / tall).clamp(0, 1), 0.92 - tall - g.y)
         weed = torch.maximum(weed, g.cover(blade, 1.5))
     reef = blend(rgb(g, 0.10, 0.50, 0.44), rgb(g, 0.86, 0.44, 0.54), g.cover((g.random(0.0, 1.0) * g.aspect - g.x).abs() - 0.16, 12).expand(n, g.rows, -1))
     sand, sand_alpha = rolling(g, g.ridge(0.84, (0.025, 0.01), (0.6, 1.7)), rgb(g, 0.66, 0.62, 0.50), rgb(g, 0.86, 0.82, 0.64), 0.2)

@@ -172,7 +172,7 @@ def _english_clause(
         ways.append(generator.choice(("across", "along", "by", "past")))
     if choice["speed"]:
         adverb = generator.choice(table["speed"][thing.speed])
-        if " " in adverb or generator.random() < 0.6:
+        if not adverb.endswith("ly") or " " in adverb or generator.random() < 0.6:
             ways.insert(generator.randint(0, len(ways)), adverb)
         else:
             verb = f"is {adverb} {continuous}" if verb.startswith("is ") else f"{adverb} {verb}"

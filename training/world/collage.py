@@ -121,7 +121,7 @@ def _fractal(generator: np.random.Generator, height: int, width: int) -> np.ndar
 def _dead_leaves(generator: np.random.Generator, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Discs of many sizes that hide each other."""
     picture = np.tile(generator.random((3, 1, 1)).astype(np.float32), (1, *x.shape))
-    for _ in range(70):
+    for _ in range(45):
         radius = 0.03 + 0.25 * generator.random() ** 3
         at_x, at_y = generator.random() * x.max(), generator.random() * y.max()
         inside = np.hypot(x - at_x, y - at_y) < radius

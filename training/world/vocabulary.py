@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 SIZES = ("small", "medium", "large")
-SIZE_FRACTION = {"small": 0.26, "medium": 0.35, "large": 0.46}  # longest extent, in shorter picture sides
+SIZE_FRACTION = {"small": 0.28, "medium": 0.39, "large": 0.52}  # longest extent, in shorter picture sides
 
 SPEEDS = ("slow", "normal", "fast")
 SPEED_FACTOR = {"slow": 0.6, "normal": 1.0, "fast": 1.45}
@@ -98,7 +98,7 @@ KINDS = {
     "truck": Kind("ground", ("drive",), 1.86, 1.15, faces=True),
     "train": Kind("ground", ("drive",), 1.89, 1.33, faces=True),
     "boat": Kind("surface", ("sail",), 1.7, 1.68, faces=True),
-    "airplane": Kind("air", ("fly",), 1.85, 1.19, faces=True),
+    "airplane": Kind("air", ("fly",), 1.87, 1.31, faces=True),
     "rocket": Kind("air", ("fly",), 1.16, 1.9, heads_up=True),
     "balloon": Kind("air", ("drift", "fly"), 1.08, 1.85),
     "kite": Kind("air", ("fly", "drift"), 1.22, 1.87),

@@ -37,7 +37,7 @@ def _falling(scene: Scene, times: np.ndarray, height: int, width: int, device: t
             specks = ground.specks(26, 0.0, 1.0, 0.010, 0.13 * near, RAIN_SLANT)[0] * 0.5 * near
             down, across = RAIN_SPEED * near * times, RAIN_SLANT * RAIN_SPEED * near * times
         else:
-            specks = ground.specks(30, 0.0, 1.0, 0.030 * near)[0] * 0.95
+            specks = ground.specks(20, 0.0, 1.0, 0.034 * near)[0] * 0.95
             down, across = SNOW_SPEED * near * times, 0.04 * np.sin(2.2 * times + 2 * sheet)
         rows = (torch.arange(height)[None] - torch.from_numpy(np.round(down * height)).long()[:, None]) % height
         columns = (torch.arange(width)[None] - torch.from_numpy(np.round(across * height)).long()[:, None]) % width

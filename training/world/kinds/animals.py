@@ -24,9 +24,9 @@ def bird(c: Canvas, stride: float) -> None:
     beat = swing(stride)
     c.paint(c.polygon([(-0.42, 0.12), (-0.88, 0.0), (-0.84, 0.2), (-0.7, 0.34), (-0.4, 0.3)], 0.03), tint=0.75)
     c.paint(c.polygon([(0.72, -0.16), (0.92, -0.06), (0.7, 0.02)], 0.03), FLAME, bulge=0.08)
-    c.paint(melt(c.ellipse(-0.02, 0.2, 0.52, 0.33, -12), c.ellipse(0.48, -0.12, 0.28), 0.2), bulge=0.35)
-    c.decal(c.ellipse(0.2, 0.34, 0.34, 0.16, -14), light=0.5)
-    c.eye(0.56, -0.16, 0.085)
+    c.paint(melt(c.ellipse(-0.04, 0.18, 0.54, 0.42, -12), c.ellipse(0.44, -0.14, 0.34), 0.2), bulge=0.35)
+    c.decal(c.ellipse(0.2, 0.38, 0.34, 0.19, -14), light=0.5)
+    c.eye(0.54, -0.2, 0.1)
     tip = -0.62 * beat
     wing = [(0.16, 0.1), (-0.12, 0.06 + 0.9 * tip), (-0.42, 0.02 + 1.0 * tip), (-0.34, 0.16)]
     c.paint(c.polygon(wing, 0.08), tint=0.8, bulge=0.12)
