@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import shutil
 import struct
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from . import source
@@ -19,23 +18,11 @@ from .locate import Host, is_comfyui
 from .lock import ProcessLock
 from .paths import PACK_NAME, ROOT, venv_python
 from .process import clean_environment, run_logged, tail
+from .steps import Stamps, Step, check_disk
 
 # These three versions belong together: any other mix does not import.
 TORCH = ("torch==2.11.0", "torchvision==0.26.0", "torchaudio==2.11.0")
 PYTHON_VERSIONS = ((3, 10), (3, 14))
-SPARE_GB = 0.5
-
-
-@dataclass(frozen=True)
-class Step:
-    """One stamped step: `fingerprint` says what it was done with, `gigabytes` what it needs on the disk."""
-
-    name: str
-    title: str
-    fingerprint: str
-    gigabytes: float
-    run: Callable[[], None]
-    holds: Callable[[], bool]
 
 
 class Provisioner:
@@ -48,6 +35,8 @@ class Provisioner:
         self.comfyui = self.folder / "ComfyUI"
         self.venv = self.folder / "venv"
         self.log = self.folder / "logs" / "setup.log"
+        self.stamps = Stamps(self.folder / "steps")
+        self._label = ""
         self.link = self.comfyui / "custom_nodes" / PACK_NAME
         self.lock = ProcessLock(self.folder / "lock", self._say_who_holds_it)
 
@@ -61,10 +50,11 @@ class Provisioner:
         torch = f"{venv} {' '.join(TORCH)}"
         packages = f"{torch} {source.SHA256} {_digest(self.root / 'requirements.txt')}"
         python = venv_python(self.venv)
+        # Gigabytes as measured on Linux; PyTorch is 4.7 installed, and 2.7 while and after it is fetched.
         return [
             Step("venv", "virtual environment", venv, 0.1, self._do_venv, python.is_file),
             Step("source", "ComfyUI", source.SHA256, 0.1, self._do_source, lambda: is_comfyui(self.comfyui)),
-            Step("torch", "PyTorch", torch, 6.0, self._do_torch, python.is_file),
+            Step("torch", "PyTorch", torch, 7.4, self._do_torch, python.is_file),
             Step("packages", "packages of ComfyUI and of the pack", packages, 1.5, self._do_packages, python.is_file),
             Step("link", "link to the pack", PACK_NAME, 0.0, self._do_link, lambda: links_to(self.link, self.root)),
         ]
@@ -82,46 +72,26 @@ class Provisioner:
         Raises CommandError naming the step, the reason and what to do.
         """
         wanted = [*self.steps(), self.test_step()] if with_tests else self.steps()
-        if not self.pending(wanted):
+        if not self.stamps.pending(wanted):
             return self.host
         _check_python()
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.lock:
-            left = self.pending(wanted)  # another command may have done it while this one waited
-            if left:
-                self._do(left)
+            while left := self.stamps.pending(wanted):  # none, if another command did it while this one waited
+                check_disk(self.folder, left)
+                self.console.say(f"setting up a private ComfyUI in {self.folder} (once; if interrupted, it goes on from there)")
+                self.stamps.run(left, self.console, self._announce)
         return self.host
 
-    def pending(self, steps: list[Step]) -> list[Step]:
-        """The steps that are not stamped with their fingerprint, or whose result is gone."""
-        return [step for step in steps if self._stamp(step) != step.fingerprint or not step.holds()]
-
-    def _do(self, steps: list[Step]) -> None:
-        check_disk(self.folder, {step.title: step.gigabytes for step in steps})
-        self.console.say(f"setting up a private ComfyUI in {self.folder} (once; it continues if it is interrupted)")
-        for number, step in enumerate(steps, 1):
-            began = time.monotonic()
-            self._label = f"[{number}/{len(steps)}] {step.title}"
-            self.console.status(f"{self._label} ...")
-            step.run()
-            self._stamp_file(step).parent.mkdir(parents=True, exist_ok=True)
-            self._stamp_file(step).write_text(step.fingerprint, encoding="utf-8")
-            self.console.say(f"{self._label}: {clock(time.monotonic() - began)}")
-
-    def _stamp_file(self, step: Step) -> Path:
-        return self.folder / "steps" / step.name
-
-    def _stamp(self, step: Step) -> str | None:
-        try:
-            return self._stamp_file(step).read_text(encoding="utf-8")
-        except OSError:
-            return None
+    def _announce(self, label: str) -> None:
+        self._label = label
 
     def _say_who_holds_it(self, owner: int | None) -> None:
         who = f"process {owner}" if owner is not None else "another command"
         self.console.say(f"{who} is setting up the same ComfyUI; waiting for it")
 
     def _do_venv(self) -> None:
+        self.stamps.forget("torch", "packages", "tests")  # they live in it
         self._run([sys.executable, "-m", "venv", "--clear", str(self.venv)], "create the virtual environment")
         self._pip("install", "--upgrade", "pip")
 
@@ -182,18 +152,6 @@ class Provisioner:
             )
 
 
-def check_disk(folder: Path, needs: dict[str, float]) -> None:
-    """Refuse to start when the steps named in `needs` (gigabytes each) do not fit on the disk of `folder`."""
-    needed = sum(needs.values()) + SPARE_GB
-    free = shutil.disk_usage(folder).free / 1e9
-    if free < needed:
-        raise CommandError(
-            f"Set-up: expected {needed:.1f} GB free in {folder} for {', '.join(needs)}, got {free:.1f} GB; "
-            f"free {needed - free:.1f} GB more, or make {folder.name} a link to a folder on a larger disk",
-            Exit.SETUP,
-        )
-
-
 def reason_in(log_tail: str) -> str:
     """The line of a failed program's last words that says why."""
     lines = [line.strip() for line in log_tail.splitlines() if line.strip()]
@@ -208,6 +166,12 @@ def _check_python() -> None:
         raise CommandError(
             f"Set-up: expected a 64-bit Python {low[0]}.{low[1]} to {high[0]}.{high[1]}, got {version[0]}.{version[1]} "
             f"({struct.calcsize('P') * 8}-bit); run the command with such a Python",
+            Exit.SETUP,
+        )
+    if importlib.util.find_spec("ensurepip") is None:
+        raise CommandError(
+            f"Set-up: expected {sys.executable} to have the module ensurepip, got none; "
+            "on Debian and Ubuntu run `apt install python3-venv`",
             Exit.SETUP,
         )
 
