@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -69,6 +69,40 @@ def read_safetensors(path: str | os.PathLike[str], node_name: str) -> tuple[dict
             return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise _damaged(path, node_name, str(error)) from error
+
+
+def inspect_safetensors(path: str | os.PathLike[str], node_name: str) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """The tensors of a safetensors file as shapes only (on the `meta` device), and the metadata; reads the header alone.
+
+    Raises:
+        WeightFileError: as :func:`read_safetensors`.
+    """
+    path = Path(path)
+    _check_exists(path, node_name)
+    _check_format(path, node_name)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            shapes = {key: file.get_slice(key).get_shape() for key in file.keys()}
+            return {key: torch.empty(shape, device="meta") for key, shape in shapes.items()}, file.metadata() or {}
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, node_name, str(error)) from error
+
+
+def check_complete(
+    path: str | os.PathLike[str], node_name: str, expected: str, network: torch.nn.Module, tensors: Mapping[str, torch.Tensor]
+) -> None:
+    """Refuse a file in which a tensor of `network` is missing or has another shape; further tensors are allowed.
+
+    Raises:
+        WeightFileError: one sentence that names the first such tensor.
+    """
+    for name, parameter in network.state_dict().items():
+        got = tuple(tensors[name].shape) if name in tensors else None
+        if got != tuple(parameter.shape):
+            raise WeightFileError(
+                f"{node_name}: expected {expected} with the tensor '{name}' of shape {tuple(parameter.shape)}, "
+                f"got {got or 'none'} in '{Path(path).name}'; use an undamaged file"
+            )
 
 
 def wrong_model(path: str | os.PathLike[str], node_name: str, expected: str, keys: Iterable[str]) -> WeightFileError:

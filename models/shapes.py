@@ -53,6 +53,11 @@ class Compression:
         above = -(-groups // self.time) * self.time + 1
         return below, above
 
+    def nearest_sides(self, side: int) -> tuple[int, int]:
+        """The valid widths or heights in pixels just below (or equal, at least one multiple) and just above (or equal) `side`."""
+        multiple = self.pixel_multiple
+        return max(multiple, side // multiple * multiple), max(multiple, -(-side // multiple) * multiple)
+
     def frames_for_seconds(self, seconds: float, fps: float) -> int:
         """The valid length nearest to `seconds` at `fps` frames per second; a tie goes to the longer, never below 1."""
         groups = int((seconds * fps - 1) / self.time + 0.5) if seconds * fps > 1 else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -17,7 +18,7 @@ ROOT = TESTS.parent
 PACK = "comfyui_spacetime"
 TIERS = ("pure", "host", "live", "browser")
 
-sys.path.append(str(ROOT / "scripts"))
+sys.path += [str(ROOT / "scripts"), str(TESTS)]
 from spacetime_cli.locate import Host, find_existing  # noqa: E402
 from spacetime_cli.provision import Provisioner  # noqa: E402
 
@@ -41,6 +42,16 @@ def _order_import_path() -> None:
 
 
 _order_import_path()
+
+
+def _register_rooms() -> None:
+    """`import rooms.video.stream` imports one room with its relative imports, but not the pack's nodes, hence no ComfyUI."""
+    spec = importlib.machinery.ModuleSpec("rooms", None, is_package=True)
+    spec.submodule_search_locations = [str(ROOT)]
+    sys.modules["rooms"] = importlib.util.module_from_spec(spec)
+
+
+_register_rooms()
 
 
 def load_pack() -> ModuleType:

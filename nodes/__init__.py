@@ -1,0 +1,26 @@
+"""What a person sees in the graph; each node is a schema and a call into the rooms below."""
+
+from __future__ import annotations
+
+from comfy_api.latest import ComfyExtension, io
+
+from ..model_loaders.folders import register_weight_folders
+from .decode import SpacetimeDecode
+from .denoise import SpacetimeDenoise
+from .load_tiny import SpacetimeLoadTiny
+from .text_encode import SpacetimeTextEncode
+
+
+class SpacetimeExtension(ComfyExtension):
+    """Everything that the pack adds to the host."""
+
+    async def on_load(self) -> None:
+        register_weight_folders()
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        return [SpacetimeLoadTiny, SpacetimeTextEncode, SpacetimeDenoise, SpacetimeDecode]
+
+
+async def comfy_entrypoint() -> SpacetimeExtension:
+    """What the host calls when it loads the pack."""
+    return SpacetimeExtension()

@@ -1,0 +1,19 @@
+"""What all schemas share."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+CATEGORY = "spacetime"
+
+
+@functools.cache
+def _all_search_aliases() -> dict[str, list[str]]:
+    return json.loads(Path(__file__).with_name("search_aliases.json").read_text(encoding="utf-8"))
+
+
+def search_aliases(node_id: str) -> list[str]:
+    """Other words, English and Chinese, under which the host's search finds a node."""
+    return _all_search_aliases()[node_id]

@@ -1,0 +1,1 @@
+"""How the denoiser is driven: a prompt becomes conditioning, and noise becomes latents through the host's samplers."""

@@ -1,0 +1,85 @@
+"""Random checkpoints in exactly the layout of the weights in the box, small enough to run in a moment."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+
+import sentencepiece
+import torch
+from models.dit import DiTConfig, WanDiT
+from models.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
+from models.tokenizer import Lexicon, SpacetimeTokenizer
+from models.vae import CausalVideoVAE, VAEConfig
+from safetensors.torch import save_file
+from torch import nn
+
+TEXT_DIM = 64
+CHINESE = "\u4e00\u4e2a\u7ea2\u8272\u7684\u7403"  # "a red ball"
+SENTENCES = ["a red ball rolls across green grass", "a blue boat sails on the sea", "the bird flies over a house", CHINESE]
+
+
+def randomize(network: nn.Module, seed: int, gain: float = 1.0) -> nn.Module:
+    """Every parameter random and none of them zero, so that nothing is equal by being zero; values stay near one."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.ndim == 1 or name.endswith(("gamma", "modulation")):
+                one = 1.0 if name.endswith(("gamma", "norm_q.weight", "norm_k.weight", "norm3.weight")) else 0.0
+                parameter.copy_(one + 0.1 * noise)
+            else:
+                parameter.copy_(gain * noise * parameter[0].numel() ** -0.5)
+    return network.eval()
+
+
+def random_dit(config: DiTConfig, seed: int = 0) -> WanDiT:
+    return randomize(WanDiT(config), seed)
+
+
+def random_vae(base_width: int = 8, seed: int = 0) -> CausalVideoVAE:
+    return randomize(CausalVideoVAE(VAEConfig(base_width=base_width)), seed)
+
+
+def small_dit_config(in_dim: int = 36) -> DiTConfig:
+    return DiTConfig(in_dim=in_dim, dim=64, ffn_dim=128, num_layers=2, num_heads=2, text_dim=TEXT_DIM)
+
+
+def small_tokenizer() -> SpacetimeTokenizer:
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(SENTENCES * 20),
+        model_writer=model,
+        vocab_size=80,
+        hard_vocab_limit=False,
+        character_coverage=1.0,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    english = [word for sentence in SENTENCES[:-1] for word in sentence.split()]
+    return SpacetimeTokenizer(model.getvalue(), Lexicon.from_words(english, [CHINESE]))
+
+
+def write_dit(path: Path, in_dim: int = 36, seed: int = 0) -> Path:
+    dit = random_dit(small_dit_config(in_dim), seed)
+    save_file(dit.state_dict(), path, metadata={"config": json.dumps(dit.config.metadata())})
+    return path
+
+
+def write_vae(path: Path, base_width: int = 8, seed: int = 0) -> Path:
+    save_file(random_vae(base_width, seed).state_dict(), path)
+    return path
+
+
+def write_text_encoder(path: Path, seed: int = 0) -> Path:
+    random.seed(seed)
+    torch.manual_seed(seed)
+    tokenizer = small_tokenizer()
+    config = TextEncoderConfig(tokenizer.vocab_size, d_model=TEXT_DIM, num_layers=1, num_heads=2, d_kv=16, d_ff=64)
+    save_text_encoder(TextEncoder(config, tokenizer), path)
+    return path
