@@ -6,8 +6,8 @@ Painters work in fractions of the picture: x to the right and y down, from -marg
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable
 
 import torch
 import torch.nn.functional as F
@@ -94,7 +94,8 @@ class Ground:
         for dx in (0, 1):
             for dy in (0, 1):
                 column, row = x.floor().long() + dx, y.floor().long() + dy
-                weight = (1 - (x - column).abs()) * (1 - (y - row).abs()) * strength
+                within = (row >= 0) & (row < self.rows) & (column < self.columns)
+                weight = (1 - (x - column).abs()) * (1 - (y - row).abs()) * strength * within
                 place = row.clamp(0, self.rows - 1) * self.columns + column.clamp(0, self.columns - 1)
                 field.scatter_add_(1, place, weight)
         kernel = _brush(width / self.pixel, max(height, width) / self.pixel, slant).to(self.device)
@@ -143,12 +144,16 @@ def sky(g: Ground, clouds: bool = True, glow: bool = True) -> Tensor:
     if glow:
         distance = ((g.x - sun_x) ** 2 + (g.y - sun_y) ** 2).sqrt()
         halo = torch.exp(-distance / 0.16) * 0.5 + g.cover(distance - 0.055, 2.0) * 0.5
-        colour = blend(colour, torch.tensor((1.0, 0.97, 0.82), device=g.device)[None, :, None, None], halo * (1 - 0.9 * g.night) * (1 - g.wet))
+        colour = blend(
+            colour, torch.tensor((1.0, 0.97, 0.82), device=g.device)[None, :, None, None], halo * (1 - 0.9 * g.night) * (1 - g.wet)
+        )
     stars = g.specks(40, -0.2, 0.55, 0.012) * g.night
     colour = blend(colour, torch.ones(1, 3, 1, 1, device=g.device), stars * 0.9)
     if clouds:
         puffs = puff_clouds(g, 3, 0.08, 0.34)
-        white = blend(torch.ones(1, 3, 1, 1, device=g.device), g.sky_low, torch.full((1, 1, 1), 0.25, device=g.device)) * (0.5 + 0.5 * g.place)
+        white = blend(torch.ones(1, 3, 1, 1, device=g.device), g.sky_low, torch.full((1, 1, 1), 0.25, device=g.device)) * (
+            0.5 + 0.5 * g.place
+        )
         colour = blend(colour, white, puffs * 0.85)
     return colour
 
@@ -271,7 +276,9 @@ def snow(g: Ground) -> list[Layer]:
 
 def beach(g: Ground) -> list[Layer]:
     shore = g.ridge(0.66, (0.015,), (0.6,))
-    water = blend(rgb(g, 0.16, 0.52, 0.78), rgb(g, 0.42, 0.80, 0.86), ((g.y - 0.48) / 0.18).clamp(0, 1).expand(len(g.scenes), -1, g.columns))
+    water = blend(
+        rgb(g, 0.16, 0.52, 0.78), rgb(g, 0.42, 0.80, 0.86), ((g.y - 0.48) / 0.18).clamp(0, 1).expand(len(g.scenes), -1, g.columns)
+    )
     glint = torch.sin(2 * math.pi * (22 * g.y + 0.4 * torch.sin(11 * g.x + 6 * g.random())))
     water = blend(water, rgb(g, 0.86, 0.96, 1.0), (glint * 0.5 + 0.5) ** 6 * 0.35)
     sand, sand_alpha = rolling(g, shore, rgb(g, 0.90, 0.76, 0.52), rgb(g, 1.0, 0.92, 0.72), 0.3)
@@ -372,6 +379,7 @@ def sea(g: Ground) -> list[Layer]:
 
 def underwater(g: Ground) -> list[Layer]:
     n = len(g.scenes)
+    g.place = 0.4 + 0.6 * g.place  # the hour is felt less down here
     water = blend(rgb(g, 0.42, 0.82, 0.90), rgb(g, 0.06, 0.34, 0.62), (g.y.clamp(0, 1) ** 0.8).expand(n, -1, g.columns))
     slant = g.x + 0.35 * g.y
     rays = torch.sin(2 * math.pi * (2.2 * slant + g.random())) * torch.sin(2 * math.pi * (3.7 * slant + g.random()))
@@ -382,7 +390,11 @@ def underwater(g: Ground) -> list[Layer]:
         bend = 0.025 * torch.sin(16 * g.y + 6 * g.random())
         blade = torch.maximum((g.x - x - bend).abs() - 0.03 * ((g.y - 0.92 + tall) / tall).clamp(0, 1), 0.92 - tall - g.y)
         weed = torch.maximum(weed, g.cover(blade, 1.5))
-    reef = blend(rgb(g, 0.10, 0.50, 0.44), rgb(g, 0.86, 0.44, 0.54), g.cover((g.random(0.0, 1.0) * g.aspect - g.x).abs() - 0.16, 12).expand(n, g.rows, -1))
+    reef = blend(
+        rgb(g, 0.10, 0.50, 0.44),
+        rgb(g, 0.86, 0.44, 0.54),
+        g.cover((g.random(0.0, 1.0) * g.aspect - g.x).abs() - 0.16, 12).expand(n, g.rows, -1),
+    )
     sand, sand_alpha = rolling(g, g.ridge(0.84, (0.025, 0.01), (0.6, 1.7)), rgb(g, 0.66, 0.62, 0.50), rgb(g, 0.86, 0.82, 0.64), 0.2)
     sand = blend(sand, rgb(g, 0.54, 0.52, 0.44), g.specks(22, 0.86, 1.1, 0.015) * 0.6)
     bubbles = g.specks(9, -0.1, 0.85, 0.020) * 0.55

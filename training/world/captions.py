@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import random
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from training.world.scene import Scene, Thing
@@ -36,7 +36,7 @@ SAY_WEATHER = {"clear": 0.06, "rain": 0.92, "snow": 0.92, "fog": 0.92}
 SAY_CAMERA = {"still": 0.12, "pan_left": 0.92, "pan_right": 0.92, "zoom_in": 0.92, "zoom_out": 0.92}
 
 
-@lru_cache(maxsize=None)
+@cache
 def words(language: str) -> dict:
     """The word table of a language: label group -> label -> ways to say it. Raises ValueError on an unknown language."""
     if language not in LANGUAGES:
@@ -68,9 +68,7 @@ def caption(scene: Scene, generator: random.Random, language: str = "en") -> str
     return caption_and_attributes(scene, generator, language)[0]
 
 
-def caption_and_attributes(
-    scene: Scene, generator: random.Random, language: str = "en"
-) -> tuple[str, dict[str, list[int] | int]]:
+def caption_and_attributes(scene: Scene, generator: random.Random, language: str = "en") -> tuple[str, dict[str, list[int] | int]]:
     """A caption and what it states, as `attributes` but in the order of mention and -1 for what is left out.
 
     A direction that is left out because it is to the right is stated: that is what leaving it out means.
@@ -128,10 +126,7 @@ def _direction_words(thing: Thing, generator: random.Random, table: dict) -> str
 def _write_english(scene: Scene, things: list[Thing], spoken: list[dict], said: dict, generator: random.Random, table: dict) -> str:
     gerund = generator.random() < 0.15
     crossing = len(things) == 1 and _can_cross(things[0]) and (spoken[0]["across"] or generator.random() < 0.3)
-    clauses = [
-        _english_clause(thing, choice, gerund, scene, said, generator, table, crossing)
-        for thing, choice in zip(things, spoken)
-    ]
+    clauses = [_english_clause(thing, choice, gerund, scene, said, generator, table, crossing) for thing, choice in zip(things, spoken)]
     text = clauses[0]
     for clause in clauses[1:]:
         join = generator.choice(table["join"])

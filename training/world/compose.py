@@ -55,9 +55,7 @@ class _Placed:
 
 
 @torch.no_grad()
-def render(
-    scenes: list[Scene], frames: int, height: int, width: int, device: str | torch.device = "cpu", fps: float = FPS
-) -> Rendered:
+def render(scenes: list[Scene], frames: int, height: int, width: int, device: str | torch.device = "cpu", fps: float = FPS) -> Rendered:
     """Render each scene as `frames` pictures of height x width at `fps` frames per second.
 
     Same scenes, same request, same machine: same bytes. Raises ValueError when there is nothing to render.
@@ -135,9 +133,7 @@ def _render_batch(
 class _Backdrop:
     """The backgrounds of a batch of scenes: pictures for any span of frames, and which layer lies at a point."""
 
-    def __init__(
-        self, scenes: list[Scene], cameras: list[Camera], times: np.ndarray, height: int, width: int, device: torch.device
-    ):
+    def __init__(self, scenes: list[Scene], cameras: list[Camera], times: np.ndarray, height: int, width: int, device: torch.device):
         self.size, self.times, self.device, self.count = (height, width), times, device, len(scenes)
         self.groups: list[tuple[list[int], list[Layer], float, list[Tensor]]] = []
         keys = [_paint_key(scene) for scene in scenes]
@@ -368,7 +364,7 @@ def _colours_and_lights(scenes: list[Scene], number: int, device: torch.device) 
             continue
         colour = COLOURS[scene.things[number].colour]
         dark = sum(colour) < 0.6
-        outline = (0.62, 0.64, 0.72) if dark else tuple(0.38 * part for part in colour)
+        outline = (0.62, 0.64, 0.72) if dark else (0.38 * colour[0], 0.38 * colour[1], 0.38 * colour[2])
         colours.append((colour, outline))
         light = light_of(scene)
         lights.append((light.towards, light.key, light.ambient))
@@ -420,9 +416,7 @@ def _draw_shadows(
 # Truth
 
 
-def _tracks(
-    scenes: list[Scene], poses: list[list[Pose]], backdrop: _Backdrop, owner: Tensor, count: int
-) -> tuple[Tensor, Tensor, Tensor]:
+def _tracks(scenes: list[Scene], poses: list[list[Pose]], backdrop: _Backdrop, owner: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Tracks [B, T, P, 2], visibility [B, T, P] and owners [B, P]: points on each thing first, then on the background."""
     batch, frames, height, width = owner.shape
     device = owner.device
@@ -466,4 +460,3 @@ def _follow(points: Tensor, pose: Pose) -> Tensor:
     x = pose.x[:, None] + pose.scale[:, None] * (cos * u - sin * v)
     y = pose.y[:, None] + pose.scale[:, None] * (sin * u + cos * v)
     return torch.from_numpy(np.stack((x, y), axis=-1)).float()
-

@@ -161,7 +161,7 @@ def _cross(
 def _fall(thing: Thing, times: np.ndarray, pace: float, height: int) -> np.ndarray:
     """Height of the lowest point of a thing that falls on the floor, bounces once and rests."""
     gravity = GRAVITY * pace**2 * height
-    start, floor = thing.y * height, thing.floor * height
+    start, floor = thing.y * height, (thing.floor or 0.0) * height
     landing = math.sqrt(2 * max(floor - start, 0.0) / gravity)
     rebound = BOUNCE * gravity * landing
     after = times - landing

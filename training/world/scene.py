@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
 
 from training.world.vocabulary import (
     BACKGROUNDS,
@@ -24,6 +25,8 @@ from training.world.vocabulary import (
     motions_of,
     places_for,
 )
+
+Label = TypeVar("Label", str, int)
 
 SPLITS = ("train", "held_out")
 STYLES = ("picture_book", "collage")
@@ -136,9 +139,7 @@ def sample_scene(generator: random.Random, split: str = "train", style: str = "p
         direction = generator.choice(MOTIONS[motion].directions or (NO_DIRECTION,))
         size = _weighted(generator, SIZE_WEIGHTS if count == 1 else {"small": 0.45, "medium": 0.45, "large": 0.1})
         speed = _weighted(generator, SPEED_WEIGHTS)
-        things.append(
-            place_thing(generator, background, kind, colour, size, motion, direction, speed, lane=lane, lanes=count)
-        )
+        things.append(place_thing(generator, background, kind, colour, size, motion, direction, speed, lane=lane, lanes=count))
     return Scene(
         style="picture_book",
         seed=generator.getrandbits(31),
@@ -164,7 +165,7 @@ def scene_for(
     seed: int = 0,
 ) -> Scene:
     """The scene with one given thing; what is left out is the first label that suits. Raises ValueError on unknown labels."""
-    given = {
+    given: dict[str, tuple[str, Any]] = {
         "kind": (kind, KINDS),
         "colour": (colour, COLOURS),
         "motion": (motion, MOTIONS),
@@ -220,11 +221,11 @@ def place_thing(
         x = _column(generator, half_width + (0.14 if motion == "circle" else 0.0), lane, lanes)
     bottom = 0.97 if floor is None else floor
     if motion == "jump":
-        y = floor if floor is not None else generator.uniform(0.55, 0.65) + half_height
+        y = floor if grounded and floor is not None else generator.uniform(0.55, 0.65)
     elif motion == "fall":
-        y = generator.uniform(0.02, 0.10) + half_height
+        y = generator.uniform(0.02, 0.06) + half_height * (1.7 if grounded else 1.0)
     elif grounded:
-        y = floor
+        y = bottom
     elif dy == 0:
         room = 0.16 if motion == "circle" else 0.03
         y = _row(generator, half_height + room, bottom, lane, lanes, travels=dx != 0)
@@ -280,7 +281,7 @@ def _sample_identity(generator: random.Random, split: str) -> tuple[str, str, st
 
 def _is_grounded(kind: str, motion: str, direction: str, background: str) -> bool:
     """Whether `y` means the lowest point of the thing: it stands, rolls or floats on a floor."""
-    if BACKGROUNDS[background].floor is None or background == "underwater" and motion not in ("walk", "hop"):
+    if BACKGROUNDS[background].floor is None or (background == "underwater" and motion not in ("walk", "hop", "fall")):
         return False
     if motion in ("roll", "drive", "walk", "hop", "sail", "jump", "fall"):
         return True
@@ -323,5 +324,5 @@ def _row(generator: random.Random, half: float, bottom: float, lane: int, lanes:
     return generator.uniform(low, high)
 
 
-def _weighted(generator: random.Random, weights: dict):
+def _weighted(generator: random.Random, weights: dict[Label, float]) -> Label:
     return generator.choices(tuple(weights), tuple(weights.values()))[0]

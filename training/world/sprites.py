@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ LEVELS = 4
 PROBE = 96
 
 
-@lru_cache(maxsize=None)
+@cache
 def extent(kind: str) -> tuple[float, float, float, float]:
     """(centre x, centre y, width, height) of a kind's drawing over its whole stride, in drawing units."""
     cover = np.max([_draw(kind, stride, PROBE, (0.0, 0.0), 1.1)[ALPHA] for stride in _strides(kind)], axis=0)
@@ -33,7 +33,7 @@ def extent(kind: str) -> tuple[float, float, float, float]:
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
-@lru_cache(maxsize=None)
+@cache
 def sprite(kind: str) -> tuple[Tensor, ...]:
     """The drawings of a kind's stride side by side, uint8 [8, S, PHASES * S], each level half as large.
 
@@ -52,7 +52,7 @@ def sprite(kind: str) -> tuple[Tensor, ...]:
     return tuple(levels)
 
 
-@lru_cache(maxsize=None)
+@cache
 def surface_points(kind: str) -> Tensor:
     """Points [K, 2] of a kind's drawing, in drawing units, that keep their place through the whole stride."""
     level = sprite(kind)[1].float() / 255

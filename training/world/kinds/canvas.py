@@ -106,9 +106,7 @@ class Canvas:
         part[NORMAL_Y] = slope_y / steep * round_off
         self.pixels = self.pixels * (1 - cover) + part * cover
 
-    def decal(
-        self, shape: np.ndarray, rgb: tuple[float, float, float] | None = None, tint: float = 1.0, light: float = 0.0
-    ) -> None:
+    def decal(self, shape: np.ndarray, rgb: tuple[float, float, float] | None = None, tint: float = 1.0, light: float = 0.0) -> None:
         """Colour what is already painted: its outline, its edge and its surface stay."""
         cover = np.clip(0.5 - shape / self.step, 0, 1)
         part = np.empty_like(self.pixels[: BLUE + 1])
