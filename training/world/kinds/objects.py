@@ -13,6 +13,7 @@ def ball(c: Canvas, stride: float) -> None:
     whole = c.ellipse(0, 0, 0.86)
     c.paint(whole, bulge=0.86)
     band = without(c.ellipse(0, 0.62, 1.02, 0.78), c.ellipse(0, 0.86, 1.02, 0.78))
+    c.decal(both(band - 0.05, whole), tint=0.6)
     c.decal(both(band, whole), light=0.8)
     c.decal(c.ellipse(0.12, -0.5, 0.15), light=0.8)
 
