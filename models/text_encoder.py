@@ -52,8 +52,10 @@ class TextEncoderConfig:
             num_heads = state_dict[f"{_FIRST}.0.SelfAttention.relative_attention_bias.weight"].shape[1]
             d_kv = state_dict[f"{_FIRST}.0.SelfAttention.q.weight"].shape[0] // num_heads
             d_ff = state_dict[f"{_FIRST}.1.DenseReluDense.wi_0.weight"].shape[0]
-        except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
-            raise ValueError(f"expected the tensors of a UMT5 encoder, got trouble with {error}; use another file") from error
+        except KeyError as error:
+            raise ValueError(f"expected the tensors of a UMT5 encoder, got none named {error}; use another file") from error
+        except (ValueError, IndexError, ZeroDivisionError) as error:
+            raise ValueError(f"expected the tensors of a UMT5 encoder, got odd shapes ({error}); use another file") from error
         layers = {match[1] for key in state_dict if (match := re.match(r"encoder\.block\.(\d+)\.", key))}
         config = cls(vocab_size, d_model, len(layers), num_heads, d_kv, d_ff)
         for name, shape in config.tensor_shapes().items():
@@ -97,7 +99,7 @@ class TextEncoder(nn.Module):
         self.network = UMT5EncoderModel(
             UMT5Config(
                 **asdict(config),
-                feed_forward_proj="gated-gelu",
+                feed_forward_proj="gated-gelu_pytorch_tanh",  # gelu_new, in one kernel
                 relative_attention_num_buckets=RELATIVE_ATTENTION_BUCKETS,
                 relative_attention_max_distance=RELATIVE_ATTENTION_MAX_DISTANCE,
                 layer_norm_epsilon=LAYER_NORM_EPSILON,

@@ -105,6 +105,17 @@ class CausalConv3d(nn.Conv3d):
         return y
 
 
+def channel_norm(x: Tensor, gamma: Tensor) -> Tensor:
+    """x [N, C, ...] divided by the root mean square of its channels, times gamma [C, ...]."""
+    inverse_length = torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-24)
+    return x * inverse_length * (gamma * x.shape[1] ** 0.5).to(x.dtype)
+
+
+def norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
+    """`channel_norm`, then SiLU; kept in one function because a compiler fuses it into one pass over memory."""
+    return F.silu(channel_norm(x, gamma))
+
+
 class ChannelNorm(nn.Module):
     """Root-mean-square norm over channels (dimension 1) with a learned gain; `spatial` = 2 for [N,C,H,W], 3 for [N,C,T,H,W]."""
 
@@ -113,11 +124,13 @@ class ChannelNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(channels, *(1,) * spatial))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.normalize(x, dim=1) * (self.gamma * x.shape[1] ** 0.5)
+        return channel_norm(x, self.gamma)
 
 
 class ResidualBlock(nn.Module):
     """norm, SiLU, conv, norm, SiLU, conv, plus a 1x1x1 shortcut where the width changes."""
+
+    norm_silu = staticmethod(norm_silu)
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__()
@@ -133,9 +146,9 @@ class ResidualBlock(nn.Module):
         self.shortcut = CausalConv3d(channels_in, channels_out, 1) if channels_in != channels_out else None
 
     def forward(self, x: Tensor, state: CausalState) -> Tensor:
-        norm1, act1, conv1, norm2, act2, _, conv2 = self.residual
-        y = conv1(act1(norm1(x)), state)
-        y = conv2(act2(norm2(y)), state)
+        norm1, _, conv1, norm2, _, _, conv2 = self.residual
+        y = conv1(self.norm_silu(x, norm1.gamma), state)
+        y = conv2(self.norm_silu(y, norm2.gamma), state)
         return y + (x if self.shortcut is None else self.shortcut(x, state))
 
 
@@ -305,6 +318,14 @@ class CausalVideoVAE(nn.Module):
                 module.to(memory_format=torch.channels_last_3d)
             elif isinstance(module, nn.Conv2d):
                 module.to(memory_format=torch.channels_last)
+        return self
+
+    def compile_elementwise(self) -> CausalVideoVAE:
+        """Fuse norm and activation of every residual block with torch.compile (needs a C++ compiler on a CPU); returns self."""
+        compiled = torch.compile(norm_silu, dynamic=True)
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.norm_silu = compiled
         return self
 
     def encode_moments(self, video: Tensor, state: CausalState | None = None) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,145 @@
+"""What every training script shares: one config file a run, checkpoints to resume from, averaged weights, a log, a time budget.
+
+A run lives in one folder: `config.json` (a copy), `checkpoint.pt` (all that is needed to go on), `log.jsonl`, sample pictures.
+Stopping with Ctrl-C or SIGTERM writes a checkpoint first; the same command then continues where the run stopped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Clock:
+    """Progress of a run in 0..1: by steps, or by minutes of work where a limit in minutes is set and is reached sooner."""
+
+    steps: int
+    minutes: float | None = None
+    step: int = 0
+    spent: float = 0.0
+    _since: float = field(default_factory=time.monotonic)
+
+    def tick(self) -> None:
+        """Count one step and the time since the last tick."""
+        now = time.monotonic()
+        self.spent += now - self._since
+        self._since = now
+        self.step += 1
+
+    @property
+    def progress(self) -> float:
+        """How much of the run is done."""
+        by_time = self.spent / (60 * self.minutes) if self.minutes else 0.0
+        return min(1.0, max(self.step / self.steps, by_time))
+
+
+def learning_rate_factor(clock: Clock, warmup: int, decay_from: float = 0.3) -> float:
+    """Linear warm-up over `warmup` steps, flat until `decay_from` of the run, then down to nought as 1 - sqrt of what has passed."""
+    if clock.step < warmup:
+        return (clock.step + 1) / warmup
+    passed = max(0.0, (clock.progress - decay_from) / (1 - decay_from))
+    return max(0.01, 1 - math.sqrt(passed)) if passed > 0 else 1.0
+
+
+class Average:
+    """Exponential moving average of a network's weights, with a short memory early on."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.weights = {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move the average towards the weights of `model`."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        state = model.state_dict()
+        torch._foreach_lerp_(list(self.weights.values()), [state[name].detach() for name in self.weights], 1 - decay)
+
+
+class Run:
+    """The folder of one run, and its stop button."""
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder, self.config = folder, config
+        self.stop_asked = False
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(config, indent=2), encoding="utf-8")
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, self._ask_to_stop)
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self.stop_asked = True
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the state to resume from lies."""
+        return self.folder / "checkpoint.pt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Write the checkpoint whole or not at all."""
+        partial = self.checkpoint.with_suffix(".partial")
+        torch.save(state, partial)
+        os.replace(partial, self.checkpoint)
+
+    def load(self) -> dict[str, Any] | None:
+        """The last checkpoint, or None on a fresh run."""
+        if not self.checkpoint.exists():
+            return None
+        return torch.load(self.checkpoint, map_location="cpu", weights_only=True)
+
+    def log(self, **values: Any) -> None:
+        """Print one line of figures and keep it in log.jsonl."""
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+        print("  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()), flush=True)
+
+    def steps(self, clock: Clock, save: Callable[[], None], save_every: float = 300.0) -> Iterator[int]:
+        """Step numbers until the run is done or asked to stop; saves now and then, and at the end."""
+        saved = time.monotonic()
+        while clock.progress < 1 and not self.stop_asked:
+            yield clock.step
+            clock.tick()
+            if time.monotonic() - saved > save_every:
+                save()
+                saved = time.monotonic()
+        save()
+
+
+def read_config(path: Path, defaults: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """`defaults`, then the JSON file, then `name=value` overrides from the command line.
+
+    Raises:
+        ValueError: a name that the defaults do not know.
+    """
+    given = json.loads(path.read_text(encoding="utf-8")) if path else {}
+    for override in overrides:
+        name, _, value = override.partition("=")
+        given[name] = json.loads(value) if value[:1] in '0123456789-.[{"tfn' else value
+    unknown = sorted(set(given) - set(defaults))
+    if unknown:
+        raise ValueError(f"config: expected names out of {sorted(defaults)}, got {unknown}; correct the config file")
+    return {**defaults, **given}
+
+
+def psnr(a: Tensor, b: Tensor, value_range: float = 2.0) -> float:
+    """Peak signal-to-noise ratio in dB of two tensors whose values span `value_range`; the mean over the first axis."""
+    error = (a.float() - b.float()).flatten(1).pow(2).mean(1).clamp_min(1e-12)
+    return float((10 * torch.log10(value_range**2 / error)).mean())
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """`auto` is CUDA where there is one, else the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -1,0 +1,255 @@
+"""Train the denoiser of the box by flow matching: `python -m training.train_dit --config training/configs/dit.json --out DIR`.
+
+Text to video and known-frame conditioning are trained in one network of Wan's 36-channel form. Matrices of the blocks are trained with
+Muon (Keller Jordan, 2024), everything else with AdamW. A run goes through stages of growing picture size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.dit import DiTConfig, WanDiT
+from models.shapes import WAN, VideoShape
+from models.text_encoder import TextEncoder, load_text_encoder
+from models.vae import CausalVideoVAE, denormalize_latent
+from training.latent_pool import Batch, LatentPool
+from training.run import Average, Clock, Run, learning_rate_factor, pick_device, read_config
+from training.sampling import draw_sigmas, sample
+
+DEFAULTS: dict[str, Any] = {
+    "dim": 256,
+    "ffn_dim": 1024,
+    "num_layers": 8,
+    "num_heads": 4,
+    "vae": "weights/vae/spacetime_tiny_vae.safetensors",
+    "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
+    "stages": [
+        {"until": 0.35, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 8},
+        {"until": 1.0, "frames": 17, "height": 128, "width": 128, "batch": 20, "fresh": 4},
+    ],
+    "steps": 20000,
+    "minutes": None,
+    "pool": 12000,
+    "pool_start": 512,
+    "collage_share": 0.0,
+    "known_share": 0.25,
+    "text_dropout": 0.1,
+    "text_tokens": 48,
+    "shift": 3.0,
+    "lr": 1.5e-3,
+    "muon_lr": 0.02,
+    "warmup": 100,
+    "decay_from": 0.3,
+    "ema": 0.999,
+    "grad_clip": 1.0,
+    "seed": 0,
+    "device": "auto",
+    "compile": True,
+    "sample_every_minutes": 10,
+}
+SAMPLE_PROMPTS = (
+    "a red ball rolls across green grass",
+    "a blue car drives to the left in the city at night",
+    "a yellow bird flies to the right in the sky",
+    "an orange fish swims to the left underwater",
+    "\u4e00\u8258\u767d\u8272\u7684\u5c0f\u8239\u5728\u6d77\u4e0a\u5411\u53f3\u822a\u884c",
+    "a green dinosaur walks to the right in the snow",
+)
+
+
+class Optimizers:
+    """Muon for the matrices of the blocks, AdamW for the rest, driven as one."""
+
+    def __init__(self, model: WanDiT, lr: float, muon_lr: float) -> None:
+        matrices = [p for name, p in model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
+        chosen = {id(p) for p in matrices}
+        rest = [p for p in model.parameters() if id(p) not in chosen]
+        self.base = [(torch.optim.Muon(matrices, lr=muon_lr, momentum=0.95, weight_decay=0.0), muon_lr),
+                     (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr)]  # fmt: skip
+
+    def step(self, factor: float) -> None:
+        """One step at `factor` times the full learning rates, then clear the gradients."""
+        for optimizer, lr in self.base:
+            for group in optimizer.param_groups:
+                group["lr"] = lr * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """State of both."""
+        return [optimizer.state_dict() for optimizer, _ in self.base]
+
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Take back what `state_dict` gave."""
+        for (optimizer, _), state in zip(self.base, states, strict=True):
+            optimizer.load_state_dict(state)
+
+
+def flow_loss(model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mask: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
+    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w]."""
+    level = sigma.view(-1, 1, 1, 1, 1)
+    noisy = torch.lerp(latent, noise, level)
+    flow = model(torch.cat([noisy, known], dim=1), sigma * 1000, text, mask)
+    return (flow.float() - (noise - latent)).square().mean()
+
+
+def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
+    """The finished VAE in bfloat16, for encoding the training clips."""
+    with safe_open(path, "pt") as file:
+        weights = {name: file.get_tensor(name).float() for name in file.keys()}
+    return CausalVideoVAE.from_state_dict(weights).to(device, torch.bfloat16).optimize_layout()
+
+
+class Trainer:
+    """One run: networks, optimisers, average, pools."""
+
+    def __init__(self, config: dict[str, Any], folder: Path) -> None:
+        self.config, self.run = config, Run(folder, config)
+        self.device = pick_device(config["device"])
+        torch.manual_seed(config["seed"])
+        self.vae = read_vae(config["vae"], self.device)
+        self.encoder = load_text_encoder(config["text_encoder"]).float().eval()
+        sizes = {name: config[name] for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
+        text_dim = self.encoder.config.d_model
+        self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
+        self.optimizers = Optimizers(self.model, config["lr"], config["muon_lr"])
+        self.average = Average(self.model, config["ema"])
+        self.clock = Clock(config["steps"], config["minutes"])
+        self.pool: LatentPool | None = None
+        self.resume()
+
+    def resume(self) -> None:
+        """Continue from the run's checkpoint, if it has one."""
+        if (state := self.run.load()) is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizers.load_state_dict(state["optimizers"])
+        self.average.weights = {k: v.to(self.device) for k, v in state["average"].items()}
+        self.clock.step, self.clock.spent = state["step"], state["spent"]
+
+    def save(self) -> None:
+        """Write checkpoint and pool."""
+        self.run.save({"model": self.model.state_dict(), "optimizers": self.optimizers.state_dict(),
+                       "average": self.average.weights, "step": self.clock.step, "spent": self.clock.spent})  # fmt: skip
+        if self.pool is not None:
+            self.pool.save(self.pool_file(self.pool.stage))
+
+    def pool_file(self, stage: dict[str, Any]) -> Path:
+        """Where the pool of a stage is kept."""
+        return self.run.folder / f"pool_{stage['frames']}x{stage['height']}x{stage['width']}.pt"
+
+    def stage_pool(self) -> LatentPool:
+        """The pool of the stage that the clock has reached, made and filled when the stage begins."""
+        stage = next(s for s in self.config["stages"] if self.clock.progress < s["until"] or s is self.config["stages"][-1])
+        if self.pool is None or self.pool.stage is not stage:
+            self.pool = LatentPool(self.vae, self.encoder, self.config, stage, self.config["seed"] * 1_000_003 + self.clock.step)
+            if self.pool_file(stage).exists():
+                self.pool.load(self.pool_file(stage))
+            started = time.monotonic()
+            self.pool.fill(self.config["pool_start"])
+            print(f"pool of {len(self.pool.examples)} clips, {time.monotonic() - started:.0f} s", flush=True)
+        return self.pool
+
+    def train(self) -> None:
+        """Go on until the run is done or asked to stop."""
+        config, last_sample = self.config, time.monotonic()
+        loss_of = torch.compile(flow_loss) if config["compile"] else flow_loss
+        for step in self.run.steps(self.clock, self.save):
+            pool = self.stage_pool()
+            pool.add(pool.stage["fresh"])
+            loss = self.losses(loss_of, pool.batch(pool.stage["batch"]))
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), config["grad_clip"])
+            if torch.isfinite(norm):
+                self.optimizers.step(learning_rate_factor(self.clock, config["warmup"], config["decay_from"]))
+            self.average.update(self.model, step)
+            if step % 25 == 0:
+                self.run.log(step=step, minutes=self.clock.spent / 60, loss=float(loss.detach()), grad=float(norm), pool=len(pool.examples))
+            if time.monotonic() - last_sample > 60 * config["sample_every_minutes"]:
+                self.sample_sheet(self.run.folder / f"sample_{step:06d}.png")
+                last_sample = time.monotonic()
+        self.sample_sheet(self.run.folder / "sample_end.png")
+
+    def losses(self, loss_of: Any, batch: Batch) -> Tensor:
+        """Loss of one batch at random noise levels."""
+        latent, known, text, mask = (part.to(self.device) for part in (batch.latent, batch.known, batch.text, batch.text_mask))
+        sigma = draw_sigmas(len(latent), self.config["shift"], self.device)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return loss_of(self.model, latent, known, text, mask, sigma, torch.randn_like(latent))
+
+    def sample_sheet(self, path: Path) -> None:
+        """A picture of the fixed prompts: a row each, every fourth frame."""
+        model = WanDiT(self.model.config).to(self.device)
+        model.load_state_dict(self.average.weights)
+        stage = self.stage_pool().stage
+        frames = sample_videos(model.eval(), self.vae, self.encoder, list(SAMPLE_PROMPTS), VideoShape(17, stage["height"], stage["width"]))
+        rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for clip in frames]
+        picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
+        Image.fromarray(picture.cpu().numpy()).save(path)
+
+
+@torch.inference_mode()
+def sample_videos(
+    model: WanDiT,
+    vae: CausalVideoVAE,
+    encoder: TextEncoder,
+    prompts: list[str],
+    shape: VideoShape,
+    seed: int = 0,
+    steps: int = 20,
+    guidance: float = 3.0,
+    shift: float = 3.0,
+    extra: Tensor | None = None,
+) -> Tensor:
+    """Clips [B, 3, T, H, W] in -1..1 (float32) of one prompt each; the noise of prompt i comes from seed + i."""
+    device = next(model.parameters()).device
+    size = WAN.latent(shape)
+    dims = (size.channels, size.frames, size.height, size.width)
+    noise = torch.stack([torch.randn(dims, generator=torch.Generator().manual_seed(seed + i)) for i in range(len(prompts))])
+    text, mask = (part.to(device) for part in encoder.encode(prompts))
+    empty, empty_mask = (part.to(device) for part in encoder.encode([""] * len(prompts)))
+    if extra is None:
+        extra = torch.zeros(len(prompts), 20, *dims[1:])
+    with torch.autocast(device.type, torch.bfloat16):
+        latent = sample(model, noise.to(device), extra.to(device), (text, mask), (empty, empty_mask), steps, guidance, shift)
+    dtype = next(vae.parameters()).dtype
+    return torch.cat([vae.decode_chunk(denormalize_latent(one[None]).to(dtype)).float().clamp(-1, 1) for one in latent])
+
+
+def export(folder: Path, target: Path) -> None:
+    """Write the averaged weights of a run in bfloat16, with the metadata from which any Wan loader builds the network."""
+    state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    built = DiTConfig.from_state_dict(state["average"], {"num_heads": config["num_heads"]})
+    target.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.bfloat16().contiguous() for name, value in state["average"].items()}
+    metadata = {"format": "pt", "config": json.dumps(built.metadata()), "steps": str(state["step"])}
+    save_file(weights, target, metadata=metadata)
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB after {state['step']} steps, {state['spent'] / 60:.0f} minutes")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("training/configs/dit.json"))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--export", type=Path, help="write the averaged weights here and stop")
+    parser.add_argument("overrides", nargs="*", help="name=value")
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments.out, arguments.export)
+    else:
+        Trainer(read_config(arguments.config, DEFAULTS, arguments.overrides), arguments.out).train()
+
+
+if __name__ == "__main__":
+    main()

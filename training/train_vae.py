@@ -1,0 +1,235 @@
+"""Train the causal video VAE of the box on rendered clips: `python -m training.train_vae --config training/configs/vae.json --out DIR`.
+
+Loss: mean absolute and squared error of the reconstruction, plus a small Kullback-Leibler term that keeps latents near a unit normal.
+The end of a run (`--export FILE`) folds a linear map into the 1x1x1 convolutions around the latents, so that they have the published
+statistics of Wan latents and that the host's linear step preview shows roughly the right colours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, VAEConfig
+from training.run import Average, Clock, Run, learning_rate_factor, pick_device, psnr, read_config
+from training.world import render, sample_scene
+
+DEFAULTS: dict[str, Any] = {
+    "base_width": 16,
+    "steps": 6000,
+    "minutes": None,
+    "batch": 16,
+    "frames": [9, 17],
+    "picture": 128,
+    "crop": 64,
+    "pool": 512,
+    "fresh": 3,
+    "collage_share": 0.35,
+    "lr": 2e-3,
+    "warmup": 50,
+    "kl_weight": 3e-5,
+    "squared_weight": 2.0,
+    "ema": 0.998,
+    "grad_clip": 1.0,
+    "seed": 0,
+    "device": "auto",
+    "compile": True,
+}
+
+# Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
+PREVIEW_FACTORS = (
+    (-0.1299, -0.1692, 0.2932), (0.0671, 0.0406, 0.0442), (0.3568, 0.2548, 0.1747), (0.0372, 0.2344, 0.1420),
+    (0.0313, 0.0189, -0.0328), (0.0296, -0.0956, -0.0665), (-0.3477, -0.4059, -0.2925), (0.0166, 0.1902, 0.1975),
+    (-0.0412, 0.0267, -0.1364), (-0.1293, 0.0740, 0.1636), (0.0680, 0.3019, 0.1128), (0.0032, 0.0581, 0.0639),
+    (-0.1251, 0.0927, 0.1699), (0.0060, -0.0633, 0.0005), (0.3477, 0.2275, 0.2950), (0.1984, 0.0913, 0.1861),
+)  # fmt: skip
+
+
+class ClipPool:
+    """Rendered clips in memory, a few of them fresh at every step, so that rendering takes little of the time.
+
+    Pieces are random crops of `crop` pixels, half of them from the clip at full size, half from the clip at half size.
+    """
+
+    def __init__(self, config: dict[str, Any], seed: int) -> None:
+        self.config, self.rng = config, random.Random(seed)
+        self.clips: list[Tensor] = []
+        self._render(config["pool"] // 8)
+
+    def _render(self, count: int) -> None:
+        style = "collage" if self.rng.random() < self.config["collage_share"] else "picture_book"
+        scenes = [sample_scene(self.rng, "train", style) for _ in range(count)]
+        picture = self.config["picture"]
+        for clip in render(scenes, max(self.config["frames"]), picture, picture).video:  # [T, 3, H, W] uint8
+            if len(self.clips) < self.config["pool"]:
+                self.clips.append(clip)
+            else:
+                self.clips[self.rng.randrange(len(self.clips))] = clip
+
+    def batch(self, count: int, frames: int) -> Tensor:
+        """[count, 3, frames, crop, crop] in -1..1."""
+        self._render(self.config["fresh"])
+        crop, pieces = self.config["crop"], []
+        for _ in range(count):
+            clip = self.rng.choice(self.clips)
+            start = self.rng.randrange(len(clip) - frames + 1)
+            clip = clip[start : start + frames]
+            if self.rng.random() < 0.5:
+                clip = torch.nn.functional.avg_pool2d(clip.float(), 2)
+            y, x = self.rng.randrange(clip.shape[-2] - crop + 1), self.rng.randrange(clip.shape[-1] - crop + 1)
+            pieces.append(clip[..., y : y + crop, x : x + crop].float())
+        return torch.stack(pieces).div(127.5).sub(1).transpose(1, 2)
+
+
+def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss and what it is made of."""
+    mean, log_variance = vae.encode_moments(video)
+    mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
+    latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
+    error = vae.decode_chunk(latent.to(video.dtype)).float() - video
+    divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+    absolute, squared = error.abs().mean(), error.square().mean()
+    loss = absolute + squared_weight * squared + kl_weight * divergence
+    return loss, {"l1": absolute.detach(), "mse": squared.detach(), "kl": divergence.detach()}
+
+
+@torch.inference_mode()
+def held_out_psnr(vae: CausalVideoVAE, device: torch.device, count: int = 24, size: int = 128) -> dict[str, float]:
+    """PSNR in dB on held-out clips of 17 frames, picture book and collage apart, through posterior means."""
+    result = {}
+    for style in ("picture_book", "collage"):
+        rng = random.Random(f"vae {style}")
+        scenes = [sample_scene(rng, "held_out", style) for _ in range(count)]
+        scores = []
+        for scene in scenes:
+            video = render([scene], 17, size, size).video.float().div(127.5).sub(1).transpose(1, 2).to(device)
+            rebuilt = vae.decode_chunk(vae.encode_moments(video)[0]).clamp(-1, 1)
+            scores.append(psnr(rebuilt, video))
+        result[style] = sum(scores) / len(scores)
+    return result
+
+
+def train(config: dict[str, Any], folder: Path) -> None:
+    """Run, or go on with, the training that `config` describes."""
+    run, device = Run(folder, config), pick_device(config["device"])
+    torch.manual_seed(config["seed"])
+    vae = CausalVideoVAE(VAEConfig(base_width=config["base_width"])).to(device).optimize_layout()
+    optimizer = torch.optim.AdamW(vae.parameters(), lr=config["lr"], betas=(0.9, 0.98), weight_decay=1e-4)
+    average = Average(vae, config["ema"])
+    clock = Clock(config["steps"], config["minutes"])
+    if (state := run.load()) is not None:
+        vae.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        average.weights = {k: v.to(device) for k, v in state["average"].items()}
+        clock.step, clock.spent = state["step"], state["spent"]
+
+    def save() -> None:
+        run.save({"model": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights,
+                  "step": clock.step, "spent": clock.spent})  # fmt: skip
+
+    pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
+    if config["compile"]:
+        vae.compile_elementwise()
+    for step in run.steps(clock, save):
+        frames = config["frames"][step % len(config["frames"])]
+        batch = max(1, config["batch"] * 9 // frames)
+        video = pool.batch(batch, frames).to(device)
+        for group in optimizer.param_groups:
+            group["lr"] = config["lr"] * learning_rate_factor(clock, config["warmup"])
+        with torch.autocast(device.type, torch.bfloat16):
+            loss, parts = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
+        loss.backward()
+        norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
+        if torch.isfinite(norm):
+            optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(vae, step)
+        if step % 25 == 0:
+            figures = {name: float(value) for name, value in parts.items()}
+            run.log(step=step, minutes=clock.spent / 60, loss=float(loss.detach()), grad=float(norm), **figures)
+    print(held_out_psnr(averaged(config, average), torch.device("cpu")))
+
+
+def averaged(config: dict[str, Any], average: Average) -> CausalVideoVAE:
+    """A network with the averaged weights, on the CPU."""
+    return CausalVideoVAE.from_state_dict({k: v.detach().cpu().float() for k, v in average.weights.items()})
+
+
+@torch.inference_mode()
+def latent_statistics(vae: CausalVideoVAE, clips: int = 96, seed: int = 7) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean [16] and covariance [16, 16] of latents, and the least-squares map [16, 3] from centred latents to mean cell colour (-1..1)."""
+    rng = random.Random(seed)
+    latents, colours = [], []
+    for _ in range(clips):
+        scene = sample_scene(rng, "train", "collage" if rng.random() < 0.25 else "picture_book")
+        video = render([scene], 9, 128, 128).video.float().div(127.5).sub(1).transpose(1, 2)
+        latents.append(vae.encode_moments(video)[0][0].flatten(1))
+        cells = torch.nn.functional.avg_pool2d(video[0].transpose(0, 1), 8)  # [9, 3, h, w]
+        groups = torch.stack([cells[0], cells[1:5].mean(0), cells[5:9].mean(0)], dim=1)
+        colours.append(groups.flatten(1))
+    z, rgb = torch.cat(latents, 1).double(), torch.cat(colours, 1).double()
+    mean = z.mean(1)
+    centred = z - mean[:, None]
+    covariance = centred @ centred.T / z.shape[1]
+    to_rgb = torch.linalg.lstsq(centred.T, (rgb - rgb.mean(1, keepdim=True)).T).solution
+    return mean, covariance, to_rgb
+
+
+@torch.no_grad()
+def fold_statistics(vae: CausalVideoVAE, mean: Tensor, covariance: Tensor, to_rgb: Tensor) -> None:
+    """Fold z -> STD * R W (z - mean) + MEAN into `conv1`, and its inverse into `conv2`.
+
+    W whitens the latents; R is the rotation that brings their map to colours nearest to the host's preview factors (Procrustes).
+    """
+    values, vectors = torch.linalg.eigh(covariance)
+    values = values.clamp_min(values.max() * 1e-5)
+    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    colour_map = torch.linalg.inv(whiten) @ to_rgb  # whitened latents -> rgb
+    factors = torch.tensor(PREVIEW_FACTORS, dtype=torch.float64)
+    u, _, vh = torch.linalg.svd(factors @ colour_map.T)
+    std, shift = torch.tensor(LATENT_STD, dtype=torch.float64), torch.tensor(LATENT_MEAN, dtype=torch.float64)
+    forward = torch.diag(std) @ (u @ vh) @ whiten
+    offset = shift - forward @ mean
+    inverse = torch.linalg.inv(forward)
+
+    weight, bias = vae.conv1.weight[:16, :, 0, 0, 0].double(), vae.conv1.bias[:16].double()
+    vae.conv1.weight[:16, :, 0, 0, 0] = (forward @ weight).float()
+    vae.conv1.bias[:16] = (forward @ bias + offset).float()
+    weight, bias = vae.conv2.weight[:, :, 0, 0, 0].double(), vae.conv2.bias.double()
+    vae.conv2.weight[:, :, 0, 0, 0] = (weight @ inverse).float()
+    vae.conv2.bias[:] = (bias - weight @ inverse @ offset).float()
+
+
+def export(folder: Path, target: Path) -> None:
+    """Write the averaged weights of the run in `folder`, folded, in float16, as a file that any Wan VAE loader opens."""
+    state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
+    vae = CausalVideoVAE.from_state_dict({k: v.float() for k, v in state["average"].items()})
+    fold_statistics(vae, *latent_statistics(vae))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
+    save_file(weights, target, metadata={"format": "pt", "modelspec.architecture": "wan-2.1-vae", "steps": str(state["step"])})
+    stored = CausalVideoVAE.from_state_dict({name: value.float() for name, value in weights.items()})
+    print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, held-out PSNR {held_out_psnr(stored, torch.device('cpu'))}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=Path("training/configs/vae.json"))
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--export", type=Path, help="write the finished weights here and stop")
+    parser.add_argument("overrides", nargs="*", help="name=value")
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments.out, arguments.export)
+    else:
+        train(read_config(arguments.config, DEFAULTS, arguments.overrides), arguments.out)
+
+
+if __name__ == "__main__":
+    main()
