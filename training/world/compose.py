@@ -12,20 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.world.backgrounds import MARGIN, Layer, paint_background
-from training.world.collage import cutout_sprite, texture_layer
+from training.world.backdrop import Backdrop, paint_key
+from training.world.backgrounds import MARGIN
+from training.world.collage import cutout_sprite
 from training.world.kinds.canvas import ALPHA, NORMAL_X, OUTLINE, RED, TINT
 from training.world.light import light_of
 from training.world.motion import PHASES, Camera, Pose, camera_path, cutout_path, thing_path
 from training.world.scene import Scene, Thing
-from training.world.sprites import level_for, sprite, surface_points
+from training.world.sprites import level_for, sprite
+from training.world.truth import point_tracks
 from training.world.vocabulary import COLOURS, KINDS, SIZE_FRACTION
 from training.world.weather import fall_weather
 
 FPS = 16.0
-THING_POINTS, BACKGROUND_POINTS = 24, 40
-NOBODY = -2  # owner of a point that pads the batch
-PIXELS_AT_ONCE = {"cpu": 17 * 64 * 64 * 24, "cuda": 17 * 64 * 64 * 512}
+PIXELS_AT_ONCE = {"cpu": 17 * 64 * 64 * 24, "cuda": 17 * 64 * 64 * 128}
 REACH = 1.28  # drawing units from the middle of a drawing to its farthest point, at most
 
 
@@ -71,7 +71,7 @@ def render(scenes: list[Scene], frames: int, height: int, width: int, device: st
     room = PIXELS_AT_ONCE.get(device.type, PIXELS_AT_ONCE["cpu"])
     at_once = max(1, room // (frames * height * width))
     # Scenes of one background are painted together.
-    order = sorted(range(len(scenes)), key=lambda number: _paint_key(scenes[number]))
+    order = sorted(range(len(scenes)), key=lambda number: paint_key(scenes[number]))
     parts = []
     for first in range(0, len(order), at_once):
         chosen = [scenes[number] for number in order[first : first + at_once]]
@@ -79,10 +79,6 @@ def render(scenes: list[Scene], frames: int, height: int, width: int, device: st
     back = torch.empty(len(order), dtype=torch.long, device=device)
     back[torch.tensor(order, device=device)] = torch.arange(len(order), device=device)
     return Rendered(*(torch.cat(field)[back] for field in zip(*parts)))
-
-
-def _paint_key(scene: Scene) -> tuple[str, str, bool]:
-    return scene.style, scene.background, scene.camera != "still"
 
 
 def _actors(scene: Scene) -> tuple:
@@ -94,7 +90,7 @@ def _render_batch(
     scenes: list[Scene], times: np.ndarray, height: int, width: int, count: int, device: torch.device, room: int
 ) -> tuple[Tensor, ...]:
     cameras = [camera_path(scene, times, width) for scene in scenes]
-    backdrop = _Backdrop(scenes, cameras, times, height, width, device)
+    backdrop = Backdrop(scenes, cameras, times, height, width, device)
     poses = [_poses(scene, camera, times, height, width) for scene, camera in zip(scenes, cameras)]
     stride = max(1, room // (len(scenes) * height * width))
     video, masks = [], []
@@ -110,7 +106,7 @@ def _render_batch(
         owner = owner.unflatten(2, (height, width))
         masks.append(torch.stack([owner == number + 1 for number in range(count)], dim=2))
         owner_parts.append(owner)
-    tracks, visibility, owners = _tracks(scenes, poses, backdrop, torch.cat(owner_parts, dim=1), count)
+    tracks, visibility, owners = point_tracks(scenes, poses, backdrop, torch.cat(owner_parts, dim=1), count)
     depth = torch.full((len(scenes), count), -1)
     for row, scene in enumerate(scenes):
         present = len(_actors(scene))
@@ -125,111 +121,6 @@ def _render_batch(
         depth.to(device),
         torch.from_numpy(camera).float().to(device),
     )
-
-
-# Backgrounds
-
-
-class _Backdrop:
-    """The backgrounds of a batch of scenes: pictures for any span of frames, and which layer lies at a point."""
-
-    def __init__(self, scenes: list[Scene], cameras: list[Camera], times: np.ndarray, height: int, width: int, device: torch.device):
-        self.size, self.times, self.device, self.count = (height, width), times, device, len(scenes)
-        self.groups: list[tuple[list[int], list[Layer], float, list[Tensor]]] = []
-        keys = [_paint_key(scene) for scene in scenes]
-        for key in sorted(set(keys)):
-            rows = [row for row, other in enumerate(keys) if other == key]
-            members = [scenes[row] for row in rows]
-            moves = key[2] or any(scene.drift != (0.0, 0.0) for scene in members)
-            margin = MARGIN if key[2] else 0.0
-            if key[0] == "collage":
-                layers = [texture_layer(members, height, width, device)]
-            else:
-                layers = paint_background(members, height, width, margin, device)
-            views = [self._view(members, [cameras[row] for row in rows], layer.parallax) for layer in layers] if moves else []
-            self.groups.append((rows, layers, margin, views))
-
-    def _view(self, scenes: list[Scene], cameras: list[Camera], parallax: float) -> Tensor:
-        """[n, T, 3]: a layer's zoom and its shift in x and y, in pixels."""
-        height, width = self.size
-        rows = []
-        for scene, camera in zip(scenes, cameras):
-            zoom, pan = camera.at_depth(parallax)
-            shift_x = scene.drift[0] * self.times * width - pan
-            rows.append(np.stack((zoom, shift_x, scene.drift[1] * self.times * height), axis=1))
-        return torch.from_numpy(np.stack(rows)).float().to(self.device)
-
-    def frames(self, span: slice) -> Tensor:
-        """The backgrounds alone, [B, T, 3, H * W]."""
-        height, width = self.size
-        length = len(self.times[span])
-        canvas = torch.empty(self.count, length, 3, height * width, device=self.device)
-        for rows, layers, margin, views in self.groups:
-            if not views:
-                canvas[rows] = _flatten([layer.rgba for layer in layers]).flatten(2)[:, None].expand(-1, length, -1, -1)
-                continue
-            y, x = torch.meshgrid(
-                torch.arange(height, device=self.device) + 0.5, torch.arange(width, device=self.device) + 0.5, indexing="ij"
-            )
-            points = torch.stack((x, y), dim=-1).reshape(1, 1, height * width, 2)
-            seen = [self._sample(layer.rgba, view[:, span], margin, points) for layer, view in zip(layers, views)]
-            canvas[rows] = _flatten([layer.flatten(0, 1) for layer in seen]).unflatten(0, (len(rows), length))
-        return canvas
-
-    def _sample(self, image: Tensor, view: Tensor, margin: float, points: Tensor) -> Tensor:
-        """A layer's [n, c, h, w] at points [n or 1, T or 1, K, 2] of the screen: [n, T, c, K]."""
-        place = self.place(view, points)
-        size = torch.tensor((self.size[1], self.size[0]), device=self.device)
-        grid = ((place / size + margin) / (1 + 2 * margin)) * 2 - 1
-        sampled = F.grid_sample(image, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        return sampled.transpose(1, 2)
-
-    def place(self, view: Tensor, points: Tensor) -> Tensor:
-        """Points of the screen -> the pixels of a layer at rest."""
-        middle = torch.tensor((self.size[1] / 2, self.size[0] / 2), device=self.device)
-        return (points - view[:, :, None, 1:] - middle) / view[:, :, None, :1] + middle
-
-    def screen(self, view: Tensor, places: Tensor) -> Tensor:
-        """Pixels of a layer at rest [n, 1, K, 2] -> points of the screen [n, T, K, 2]."""
-        middle = torch.tensor((self.size[1] / 2, self.size[0] / 2), device=self.device)
-        return (places - middle) * view[:, :, None, :1] + middle + view[:, :, None, 1:]
-
-    def follow(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Points [B, K, 2] of the first picture over all frames: tracks [B, T, K, 2], and whether no layer hides them."""
-        tracks = points[:, None].repeat(1, len(self.times), 1, 1)
-        clear = torch.ones(tracks.shape[:3], dtype=torch.bool, device=self.device)
-        for rows, layers, margin, views in self.groups:
-            if not views:
-                continue
-            index = torch.tensor(rows, device=self.device)
-            start = tracks[index][:, :1]
-            top = self._top(layers, views, margin, start, slice(0, 1))[:, 0]  # [n, K]
-            group = tracks[index]
-            for number, view in enumerate(views):
-                path = self.screen(view, self.place(view[:, :1], start))
-                group = torch.where((top == number)[:, None, :, None], path, group)
-            tracks[index] = group
-            clear[index] = self._top(layers, views, margin, group, slice(None)) == top[:, None]
-        return tracks, clear
-
-    def _top(self, layers: list[Layer], views: list[Tensor], margin: float, points: Tensor, span: slice) -> Tensor:
-        """The number of the nearest layer that is solid at each point, [n, T, K]."""
-        top = torch.zeros(points.shape[:3], dtype=torch.long, device=self.device)
-        for number, (layer, view) in enumerate(zip(layers, views)):
-            alpha = self._sample(layer.rgba[:, 3:], view[:, span], margin, points)[:, :, 0]
-            top = torch.where(alpha > 0.5, number, top)
-        return top
-
-
-def _flatten(layers: list[Tensor]) -> Tensor:
-    """Layers [n, 4, ...], far to near, composited: [n, 3, ...]."""
-    colour = layers[0][:, :3]
-    for layer in layers[1:]:
-        colour = colour + (layer[:, :3] - colour) * layer[:, 3:]
-    return colour
-
-
-# Things
 
 
 def _poses(scene: Scene, camera: Camera, times: np.ndarray, height: int, width: int) -> list[Pose]:
@@ -411,52 +302,3 @@ def _draw_shadows(
     where = pixels[:, :, None].expand(-1, -1, 3, -1)
     dark = torch.tensor((0.10, 0.10, 0.22), device=device)[:, None]
     canvas[index] = below.scatter_(3, where, torch.lerp(below.gather(3, where), dark.expand(1, 1, 3, 1), alpha[:, :, None]))
-
-
-# Truth
-
-
-def _tracks(scenes: list[Scene], poses: list[list[Pose]], backdrop: _Backdrop, owner: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Tracks [B, T, P, 2], visibility [B, T, P] and owners [B, P]: points on each thing first, then on the background."""
-    batch, frames, height, width = owner.shape
-    device = owner.device
-    points = count * THING_POINTS
-    tracks = torch.zeros(batch, frames, points, 2)
-    owners = torch.full((batch, points + BACKGROUND_POINTS), NOBODY)
-    owners[:, points:] = -1
-    start = torch.empty(batch, BACKGROUND_POINTS, 2)
-    for row, scene in enumerate(scenes):
-        generator = torch.Generator().manual_seed(scene.seed)
-        start[row] = torch.rand(BACKGROUND_POINTS, 2, generator=generator) * torch.tensor((width, height))
-        for number, pose in enumerate(poses[row]):
-            chosen = slice(number * THING_POINTS, (number + 1) * THING_POINTS)
-            tracks[row, :, chosen] = _follow(_points_on(scene, number, generator), pose)
-            owners[row, chosen] = number
-    ground, clear = backdrop.follow(start.to(device))
-    tracks, owners = torch.cat((tracks.to(device), ground), dim=2), owners.to(device)
-    clear = torch.cat((torch.ones(batch, frames, points, dtype=torch.bool, device=device), clear), dim=2)
-    x, y = tracks.floor().unbind(-1)
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    place = (y.clamp(0, height - 1) * width + x.clamp(0, width - 1)).long()
-    seen = owner.flatten(2).gather(2, place).long()
-    return tracks, inside & clear & (seen == owners[:, None] + 1), owners
-
-
-def _points_on(scene: Scene, number: int, generator: torch.Generator) -> Tensor:
-    """Points of a thing in its drawing's units, [24, 2]."""
-    if scene.style == "collage":
-        solid = cutout_sprite(scene.cutouts[number], 0)[ALPHA] > 250
-        rows, columns = torch.nonzero(solid, as_tuple=True)
-        candidates = torch.stack((columns, rows), dim=1).add(0.5).mul(2.0 / solid.shape[0]).sub(1.0)
-    else:
-        candidates = surface_points(scene.things[number].kind)
-    return candidates[torch.randint(len(candidates), (THING_POINTS,), generator=generator)]
-
-
-def _follow(points: Tensor, pose: Pose) -> Tensor:
-    """Points of a drawing [K, 2] over a pose: pixels [T, K, 2]."""
-    u, v = pose.flip * points[:, 0].double().numpy(), points[:, 1].double().numpy()
-    cos, sin = np.cos(pose.angle)[:, None], np.sin(pose.angle)[:, None]
-    x = pose.x[:, None] + pose.scale[:, None] * (cos * u - sin * v)
-    y = pose.y[:, None] + pose.scale[:, None] * (sin * u + cos * v)
-    return torch.from_numpy(np.stack((x, y), axis=-1)).float()
