@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -35,6 +36,7 @@ class Client:
         self.url = checked_url(url)
         self.client_id = uuid.uuid4().hex
         self._session: aiohttp.ClientSession | None = None
+        self._submission: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Client:
         self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_REPLY_SECONDS))
@@ -54,7 +56,8 @@ class Client:
         """
         with self._reaching():
             async with self._connect() as socket:
-                await self._submit(prompt, prompt_id)
+                self._submission = asyncio.ensure_future(self._submit(prompt, prompt_id))
+                await asyncio.shield(self._submission)  # a cancel must not race the job to the server
                 async for event in self._events(socket, prompt_id):
                     on_event(event)
                     if event[0] in _ENDINGS:
@@ -62,15 +65,21 @@ class Client:
                         return
         await self._finish_without_socket(prompt, prompt_id)
 
-    async def cancel(self, prompt_id: str) -> bool:
-        """Cancel this one job, queued or running; True when the server says it was cancelled."""
+    async def cancel(self, prompt_id: str, patience: float = 15.0) -> bool:
+        """Cancel this one job, queued or running; True once the server no longer has it.
+
+        The server forgets a cancel that comes while it takes the job out of its queue, and a node at work may not look
+        for one for a while, so it is asked again and again for `patience` seconds.
+        """
+        if self._submission is not None:
+            await asyncio.wait([self._submission], timeout=patience)
+        deadline = time.monotonic() + patience
         with contextlib.suppress(aiohttp.ClientError, asyncio.TimeoutError, ValueError):
-            reply = await self._http().post(f"{self.url}/api/jobs/{prompt_id}/cancel")
-            if reply.status == 200:
-                return bool((await reply.json()).get("cancelled"))
-            await self._http().post(f"{self.url}/queue", json={"delete": [prompt_id]})  # a server without /api/jobs
-            await self._http().post(f"{self.url}/interrupt", json={"prompt_id": prompt_id})
-            return True
+            while time.monotonic() < deadline:
+                await self._ask_to_cancel(prompt_id)
+                await asyncio.sleep(_POLL_SECONDS)
+                if not await self._is_queued(prompt_id):
+                    return True
         return False
 
     async def outputs(self, prompt_id: str) -> list[dict[str, str]]:
@@ -151,14 +160,26 @@ class Client:
             entry = (await self._get_json(f"/history/{prompt_id}")).get(prompt_id)
             if entry is not None:
                 return dict(entry)
-            queue = await self._get_json("/queue")
-            asked_in_vain = 0 if any(prompt_id in job for jobs in queue.values() for job in jobs) else asked_in_vain + 1
+            asked_in_vain = 0 if await self._is_queued(prompt_id) else asked_in_vain + 1
             await asyncio.sleep(_POLL_SECONDS)
         raise CommandError(
             f"Server: expected {self.url} to finish the job, but it no longer knows it (was it restarted?); "
             "run the command again",
             Exit.SERVER,
         )
+
+    async def _is_queued(self, prompt_id: str) -> bool:
+        """Whether the job is running or waiting."""
+        queue = await self._get_json("/queue")
+        return any(prompt_id in job for jobs in queue.values() for job in jobs)
+
+    async def _ask_to_cancel(self, prompt_id: str) -> None:
+        async with self._http().post(f"{self.url}/api/jobs/{prompt_id}/cancel") as reply:
+            if reply.status == 200:
+                return
+        for path, body in (("/queue", {"delete": [prompt_id]}), ("/interrupt", {"prompt_id": prompt_id})):
+            async with self._http().post(self.url + path, json=body):  # a server from before /api/jobs
+                pass
 
     async def _get_json(self, path: str) -> dict[str, Any]:
         async with self._http().get(self.url + path) as reply:

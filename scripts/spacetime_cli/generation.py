@@ -101,8 +101,8 @@ async def _run_on_server(url: str, request: Request, prompt: Prompt, console: Co
             await client.follow(prompt, prompt_id, bars.on_event)
         except asyncio.CancelledError:
             console.say("cancelling the job on the server")
-            cancelled = await client.cancel(prompt_id)
-            console.say("the server cancelled it" if cancelled else "the server had nothing to cancel any more")
+            gone = await client.cancel(prompt_id)
+            console.say("the job is off the server" if gone else "the server will stop when its current node lets it")
             raise
         finally:
             ticking.cancel()
