@@ -59,8 +59,6 @@ def streaming_patcher(vae: Any, dtype: torch.dtype, memory: float) -> comfy.mode
     """
     state_dict = {name: tensor.detach().to(dtype) for name, tensor in vae.get_sd().items()}
     network = CausalVideoVAE.from_state_dict(state_dict, assign=True).requires_grad_(False).optimize_layout()
-    patcher = comfy.model_patcher.ModelPatcher(
-        network, load_device=vae.device, offload_device=comfy.model_management.vae_offload_device()
-    )
+    patcher = comfy.model_patcher.ModelPatcher(network, load_device=vae.device, offload_device=comfy.model_management.vae_offload_device())
     comfy.model_management.load_models_gpu([patcher], memory_required=memory, force_full_load=True)
     return patcher

@@ -37,7 +37,7 @@ class SpacetimeDecode(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, fps=None) -> bool:
+    def validate_inputs(cls, fps: Any = None) -> bool:
         """Naming it here leaves its range to `execute`, whose sentence also says what to do."""
         return True
 

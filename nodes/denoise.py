@@ -34,7 +34,16 @@ class SpacetimeDenoise(io.ComfyNode):
 
     @classmethod
     def validate_inputs(
-        cls, width=None, height=None, length=None, fps=None, steps=None, cfg=None, shift=None, seed=None, denoise=None
+        cls,
+        width: Any = None,
+        height: Any = None,
+        length: Any = None,
+        fps: Any = None,
+        steps: Any = None,
+        cfg: Any = None,
+        shift: Any = None,
+        seed: Any = None,
+        denoise: Any = None,
     ) -> bool:
         """Naming them here leaves their ranges to `check_lazy_status`, whose one sentence also says what to do."""
         return True
@@ -44,7 +53,7 @@ class SpacetimeDenoise(io.ComfyNode):
         """Refuse bad numbers before any model is loaded, and a bad size as soon as the model is known."""
         size = ClipSize(*(inputs[name] for name in SIZE))
         SamplerSettings(*(inputs[name] for name in SETTINGS)).check()
-        waiting = [name for name in ("model", "positive", "negative", "latent") if name in inputs and inputs[name] is None]
+        waiting: list[str] = [name for name in ("model", "positive", "negative", "latent") if name in inputs and inputs[name] is None]
         if "latent" not in inputs:
             size.check()
             if "model" in waiting:
@@ -75,14 +84,15 @@ def _sockets() -> list[io.Input]:
     ]
 
 
+def _side(name: str) -> io.Int.Input:
+    tooltip = f"{name.capitalize()} in pixels, a multiple of 16. The model in the box was trained on 128."
+    return io.Int.Input(name, default=128, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
+
+
 def _size_widgets() -> list[io.Input]:
     return [
-        io.Int.Input(
-            "width", default=128, min=16, max=MAX_SIDE, step=16, tooltip="Width in pixels, a multiple of 16. The model in the box was trained on 128."
-        ),
-        io.Int.Input(
-            "height", default=128, min=16, max=MAX_SIDE, step=16, tooltip="Height in pixels, a multiple of 16. The model in the box was trained on 128."
-        ),
+        _side("width"),
+        _side("height"),
         io.Float.Input(
             "length",
             default=2.0,
@@ -109,7 +119,13 @@ def _sampler_widgets() -> list[io.Input]:
     return [
         io.Int.Input("steps", default=20, min=1, max=10_000, tooltip="How many steps from noise to video. More is slower and finer."),
         io.Float.Input(
-            "cfg", default=3.0, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="How closely the video follows the prompt. 1 is no guidance and twice as fast."
+            "cfg",
+            default=3.0,
+            min=0.0,
+            max=100.0,
+            step=0.1,
+            round=0.01,
+            tooltip="How closely the video follows the prompt. 1 is no guidance and twice as fast.",
         ),
         io.Float.Input(
             "shift",
@@ -118,16 +134,25 @@ def _sampler_widgets() -> list[io.Input]:
             max=100.0,
             step=0.1,
             round=0.001,
-            tooltip="Spends more of the steps on coarse structure and motion, fewer on detail. Large models at high resolution want 5 to 8.",
+            tooltip="More of the steps for coarse structure and motion, fewer for detail. Large models at high resolution want 5 to 8.",
         ),
         io.Combo.Input(
             "sampler_name", options=comfy.samplers.KSampler.SAMPLERS, default="euler", advanced=True, tooltip="The algorithm of each step."
         ),
         io.Combo.Input(
-            "scheduler", options=comfy.samplers.KSampler.SCHEDULERS, default="simple", advanced=True, tooltip="How the noise levels are spread over the steps."
+            "scheduler",
+            options=comfy.samplers.KSampler.SCHEDULERS,
+            default="simple",
+            advanced=True,
+            tooltip="How the noise levels are spread over the steps.",
         ),
         io.Int.Input(
-            "seed", default=0, min=0, max=MAX_SEED, control_after_generate=True, tooltip="Which random noise to start from. The same seed gives the same video."
+            "seed",
+            default=0,
+            min=0,
+            max=MAX_SEED,
+            control_after_generate=True,
+            tooltip="Which random noise to start from. The same seed gives the same video.",
         ),
         io.Float.Input(
             "denoise",

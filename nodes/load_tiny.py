@@ -31,7 +31,9 @@ class SpacetimeLoadTiny(io.ComfyNode):
             outputs=[
                 io.Model.Output(display_name="MODEL", tooltip="The video diffusion model, for Spacetime Denoise or any sampler."),
                 io.Clip.Output(display_name="CLIP", tooltip="The text encoder, for Spacetime Text Encode or CLIP Text Encode."),
-                io.Vae.Output(display_name="VAE", tooltip="The video VAE, for Spacetime Decode, VAE Decode or Wan nodes that take a picture."),
+                io.Vae.Output(
+                    display_name="VAE", tooltip="The video VAE, for Spacetime Decode, VAE Decode, or Wan nodes that take pictures."
+                ),
             ],
         )
 
@@ -52,6 +54,4 @@ class SpacetimeLoadTiny(io.ComfyNode):
 
 def _files(name: str, folder: str, tooltip: str) -> io.Combo.Input:
     """A choice among the safetensors files of one of the host's folders, the box's by default."""
-    return io.Combo.Input(
-        name, options=weight_files(folder), default=BOX_FILES[folder], optional=False, advanced=True, tooltip=tooltip
-    )
+    return io.Combo.Input(name, options=weight_files(folder), default=BOX_FILES[folder], optional=False, advanced=True, tooltip=tooltip)

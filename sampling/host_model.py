@@ -27,9 +27,7 @@ def compression(model: Any) -> Compression:
         raise ValueError(f"{NODE}: expected a video model, got {name}, which makes no video; load a video model such as Spacetime Tiny")
     sampling = model.get_model_object("model_sampling")
     if not isinstance(sampling, (comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.ModelSamplingFlux)):
-        raise ValueError(
-            f"{NODE}: expected a flow-matching video model, got {name}, which is trained in another way; use KSampler for it"
-        )
+        raise ValueError(f"{NODE}: expected a flow-matching video model, got {name}, which is trained in another way; use KSampler for it")
     patch = getattr(model.get_model_object("diffusion_model"), "patch_size", None)
     return Compression(
         time=latent_format.temporal_downscale_ratio,

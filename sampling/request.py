@@ -51,9 +51,8 @@ class ClipSize:
         multiple = compression.pixel_multiple
         for name, side in (("width", self.width), ("height", self.height)):
             if side % multiple:
-                raise ValueError(
-                    f"{NODE}: expected a {name} that is a multiple of {multiple}, got {side}; use {_either(compression.nearest_sides(side))}"
-                )
+                nearest = _either(compression.nearest_sides(side))
+                raise ValueError(f"{NODE}: expected a {name} that is a multiple of {multiple}, got {side}; use {nearest}")
         if self.length_unit == "seconds":
             return VideoShape(compression.frames_for_seconds(self.length, self.fps), self.height, self.width)
         frames = int(self.length)

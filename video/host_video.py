@@ -97,9 +97,7 @@ class LazyVideo(Input.Video):
         if isinstance(path, (str, os.PathLike)):
             self._saved = _SavedFile(os.fspath(path), encoding)
 
-    def as_trimmed(
-        self, start_time: float | None = None, duration: float | None = None, strict_duration: bool = False
-    ) -> LazyVideo | None:
+    def as_trimmed(self, start_time: float | None = None, duration: float | None = None, strict_duration: bool = False) -> LazyVideo | None:
         trimmed = self._stream.trimmed(start_time or 0.0, duration or 0.0)
         half_a_frame = 0.5 / float(self._stream.frame_rate)
         if trimmed is None or (strict_duration and trimmed.duration + half_a_frame < (duration or 0.0)):

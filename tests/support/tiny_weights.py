@@ -9,12 +9,13 @@ from pathlib import Path
 
 import sentencepiece
 import torch
+from safetensors.torch import save_file
+from torch import nn
+
 from models.dit import DiTConfig, WanDiT
 from models.text_encoder import TextEncoder, TextEncoderConfig, save_text_encoder
 from models.tokenizer import Lexicon, SpacetimeTokenizer
 from models.vae import CausalVideoVAE, VAEConfig
-from safetensors.torch import save_file
-from torch import nn
 
 TEXT_DIM = 64
 CHINESE = "\u4e00\u4e2a\u7ea2\u8272\u7684\u7403"  # "a red ball"
