@@ -5,7 +5,6 @@ The packages that only tests need are installed here, into the private ComfyUI's
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
@@ -22,11 +21,7 @@ def main() -> int:
     named = any((ROOT / argument.partition("::")[0]).exists() for argument in arguments if argument[:1] != "-")
     command = [str(host.python), "-m", "pytest", "-c", "tests/pytest.ini", "--rootdir", "tests"]
     command += arguments if named else ["tests", *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**clean_environment(), **_for_tests()}, check=False).returncode
-
-
-def _for_tests() -> dict[str, str]:
-    return {name: os.environ[name] for name in ("COMFYUI_PATH",) if name in os.environ}
+    return subprocess.run(command, cwd=ROOT, env=clean_environment(), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -261,6 +261,8 @@ def _node_failure(data: dict[str, Any], prompt: Prompt) -> str:
     node_id = str(data.get("node_id"))
     name = title(prompt, node_id) if node_id in prompt else str(data.get("node_type"))
     message = _one_line(str(data.get("exception_message", "")))
+    if message.startswith(f"{name}: "):
+        return message  # it names its node itself
     kind = str(data.get("exception_type", "")).rpartition(".")[2]
     return f"{name} (node {node_id}) failed: {message or kind or 'no reason given'}"
 
