@@ -116,9 +116,10 @@ class HostServer:
     def _launch(self, port: int) -> None:
         folders: list[str] = []
         if self.scratch is not None:
-            for name in ("output", "temp", "user"):
+            for name in ("output", "user"):
                 (self.scratch / name).mkdir(exist_ok=True)
                 folders += [f"--{name}-directory", str(self.scratch / name)]
+            folders += ["--temp-directory", str(self.scratch)]  # ComfyUI adds "temp" itself
         command = [str(self.host.python), str(_GUARD), str(self.host.comfyui), str(self.scratch or "")]
         command += ["--listen", LOOPBACK, "--port", str(port), "--disable-auto-launch"]
         command += ["--database-url", "sqlite:///:memory:", *folders, *visibility_options(self.host)]
