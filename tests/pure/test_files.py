@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from model_loaders.files import WeightFileError, describe_contents, read_safetensors, wrong_model
 from safetensors.torch import save_file
+
+from model_loaders.files import WeightFileError, describe_contents, read_safetensors, wrong_model
 
 
 @pytest.fixture

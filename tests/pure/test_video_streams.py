@@ -91,7 +91,7 @@ def test_frame_rates_are_exact_fractions(fps: float, exact: Fraction) -> None:
 
 @pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf"), 1001])
 def test_frame_rates_that_are_none(fps: float) -> None:
-    with pytest.raises(ValueError, match="^Node: expected an fps above 0"):
+    with pytest.raises(ValueError, match=r"^Node: expected an fps above 0"):
         frame_rate(fps, "Node")
 
 
@@ -170,7 +170,7 @@ def test_a_buffer_holds_the_clip() -> None:
 
 def test_odd_sizes_and_unknown_formats_are_refused(tmp_path: Path) -> None:
     odd = FrameStream(47, 32, 1, RATE, lambda: iter([torch.zeros(1, 32, 47, 3)]))
-    with pytest.raises(ValueError, match="even width and height.*got 47x32"):
+    with pytest.raises(ValueError, match=r"even width and height.*got 47x32"):
         encode(odd, tmp_path / "odd.mp4", Encoding())
     with pytest.raises(ValueError, match="got 'avi'"):
         container_for("clip.mp4", "avi")

@@ -21,6 +21,8 @@ TEXT_DIM = 64
 CHINESE = "\u4e00\u4e2a\u7ea2\u8272\u7684\u7403"  # "a red ball"
 SENTENCES = ["a red ball rolls across green grass", "a blue boat sails on the sea", "the bird flies over a house", CHINESE]
 
+ALPHABET = ["a b c d e f g h i j k l m n o p q r s t u v w x y z , . ! ? ' - ( )"]
+
 
 def randomize(network: nn.Module, seed: int, gain: float = 1.0) -> nn.Module:
     """Every parameter random and none of them zero, so that nothing is equal by being zero; values stay near one."""
@@ -51,9 +53,9 @@ def small_dit_config(in_dim: int = 36) -> DiTConfig:
 def small_tokenizer() -> SpacetimeTokenizer:
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(SENTENCES * 20),
+        sentence_iterator=iter([*SENTENCES * 20, *ALPHABET]),
         model_writer=model,
-        vocab_size=80,
+        vocab_size=120,
         hard_vocab_limit=False,
         character_coverage=1.0,
         pad_id=0,
