@@ -64,7 +64,7 @@ def check_memory(model: Any, latent: LatentShape, compression: Compression, batc
     video = compression.video(latent)
     one = _memory(model, LatentShape(1, latent.height, latent.width, latent.channels), batch)
     fitting = int(total / one)
-    advice = f"at most {(fitting - 1) * compression.time + 1} frames fit at this size" if fitting else "use a smaller size"
+    advice = f"at most {(fitting - 1) * compression.time + 1:,} frames fit at this size" if fitting else "use a smaller size"
     raise ValueError(
         f"{NODE}: expected a clip that fits in {_gigabytes(total)} of memory, got {video.width}x{video.height} with "
         f"{video.frames} frames ({compression.tokens(latent) * batch:,} tokens, about {_gigabytes(needed)}); {advice}"

@@ -9,6 +9,7 @@ from ..models.shapes import Compression, VideoShape
 
 NODE = "Spacetime Denoise"
 MAX_SIDE = 8192
+MAX_FRAMES = 10_000_000
 MAX_SEED = 2**64 - 1
 LENGTH_UNITS = ("seconds", "frames")
 
@@ -40,6 +41,8 @@ class ClipSize:
             raise ValueError(f"{NODE}: expected a whole number of frames, got {self.length:g}; set length_unit to seconds or round it")
         if self.length_unit == "seconds" and not (math.isfinite(self.fps) and 0 < self.fps <= 1000):
             raise ValueError(f"{NODE}: expected an fps above 0 and at most 1000, got {self.fps:g}; use 16")
+        if self._counted_frames() > MAX_FRAMES:
+            raise ValueError(f"{NODE}: expected at most {MAX_FRAMES:,} frames, got {self._counted_frames():,.6g}; use a shorter length")
 
     def video_shape(self, compression: Compression) -> VideoShape:
         """The clip's size in frames and pixels for a model that shrinks clips by `compression`.
@@ -60,6 +63,9 @@ class ClipSize:
             nearest = _either(compression.nearest_lengths(frames))
             raise ValueError(f"{NODE}: expected a length of {compression.time}n+1 frames, got {frames}; use {nearest}")
         return VideoShape(frames, self.height, self.width)
+
+    def _counted_frames(self) -> float:
+        return self.length * self.fps if self.length_unit == "seconds" else self.length
 
 
 @dataclass(frozen=True)

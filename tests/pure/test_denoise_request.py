@@ -55,6 +55,11 @@ def test_lengths_that_are_none(length: float, unit: str) -> None:
     assert "expected a length above 0" in refusal(replace(GOOD, length=length, length_unit=unit))
 
 
+@pytest.mark.parametrize(("length", "unit"), [(1e300, "seconds"), (10_000_001, "frames")])
+def test_lengths_beyond_all_measure(length: float, unit: str) -> None:
+    assert "at most 10,000,000 frames" in refusal(replace(GOOD, length=length, length_unit=unit))
+
+
 def test_half_a_frame() -> None:
     assert "expected a whole number of frames, got 33.5" in refusal(replace(GOOD, length=33.5, length_unit="frames"))
 
