@@ -7,6 +7,8 @@ import sys
 import time
 from typing import TextIO
 
+_LOG_COLUMNS = 160
+
 
 class Console:
     """Progress for a person on a terminal, sparse lines for a log file.
@@ -36,7 +38,7 @@ class Console:
                 self._write(shown)
                 self._shown = shown
         elif time.monotonic() - self._last_written >= self.quiet_seconds:
-            self._write(text + "\n")
+            self._write(text[:_LOG_COLUMNS] + "\n")
 
     def _clear(self) -> None:
         if self._shown:

@@ -138,7 +138,8 @@ class Provisioner:
         began = time.monotonic()
 
         def show(line: str) -> None:
-            self.console.status(f"{self._label} {clock(time.monotonic() - began)}: {line.strip()}")
+            if line.strip():
+                self.console.status(f"{self._label} {clock(time.monotonic() - began)}: {line.strip()}")
 
         try:
             status = run_logged(command, self.log, show, env, self.lock.inheritable_fds)

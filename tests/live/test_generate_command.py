@@ -185,6 +185,13 @@ def test_without_a_name_the_files_are_named_and_numbered(command: Command) -> No
         assert done.stdout.splitlines() == [str(Path("output") / f"{expected}.mp4"), str(Path("output") / f"{expected}.png")]
 
 
+def test_any_python_will_do_because_the_command_goes_over_to_comfyuis(command: Command) -> None:
+    plain = getattr(sys, "_base_executable", sys.executable)
+    done = subprocess.run([plain, *command.arguments(quick(), "--server", command.url)[1:]], capture_output=True, text=True, check=False)
+    assert done.returncode == Exit.OK, done.stderr
+    assert command.made() == ["clip.mp4", "clip.png"]
+
+
 def test_a_refused_input_is_one_sentence_that_names_the_node(command: Command) -> None:
     done = command.run(quick(), "--set", "1.width=-5")
     assert done.returncode == Exit.REFUSED
