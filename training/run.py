@@ -67,6 +67,49 @@ class Average:
         torch._foreach_lerp_(list(self.weights.values()), [state[name].detach() for name in self.weights], 1 - decay)
 
 
+class Optimizers:
+    """Muon (Keller Jordan, 2024) for weight matrices, AdamW for everything else, driven as one.
+
+    A convolution's weight counts as the matrix of its output channels against all the rest.
+    """
+
+    def __init__(self, model: nn.Module, matrices: list[nn.Parameter], lr: float, muon_lr: float) -> None:
+        self.matrices = matrices
+        self.flat = [nn.Parameter(p.detach().reshape(len(p), -1).clone()) for p in matrices]
+        chosen = {id(p) for p in matrices}
+        rest = [p for p in model.parameters() if id(p) not in chosen]
+        self.base: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.Muon(self.flat, lr=muon_lr, momentum=0.95, weight_decay=0.0), muon_lr),
+            (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr),
+        ]
+
+    @torch.no_grad()
+    def step(self, factor: float) -> None:
+        """One step at `factor` times the full learning rates, then clear the gradients."""
+        for flat, matrix in zip(self.flat, self.matrices, strict=True):
+            flat.grad = None if matrix.grad is None else matrix.grad.reshape(len(matrix), -1)
+            matrix.grad = None
+        for optimizer, lr in self.base:
+            for group in optimizer.param_groups:
+                group["lr"] = lr * factor
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        for flat, matrix in zip(self.flat, self.matrices, strict=True):
+            matrix.copy_(flat.view(matrix.shape))
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """State of both."""
+        return [optimizer.state_dict() for optimizer, _ in self.base]
+
+    @torch.no_grad()
+    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
+        """Take back what `state_dict` gave; the model's weights must have been loaded before."""
+        for (optimizer, _), state in zip(self.base, states, strict=True):
+            optimizer.load_state_dict(state)
+        for flat, matrix in zip(self.flat, self.matrices, strict=True):
+            flat.copy_(matrix.reshape(len(matrix), -1))
+
+
 class Run:
     """The folder of one run, and its stop button."""
 

@@ -23,7 +23,7 @@ from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE, denormalize_latent
 from training.latent_pool import Batch, LatentPool
-from training.run import Average, Clock, Run, learning_rate_factor, pick_device, read_config
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, read_config
 from training.sampling import draw_sigmas, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -67,34 +67,6 @@ SAMPLE_PROMPTS = (
 )
 
 
-class Optimizers:
-    """Muon for the matrices of the blocks, AdamW for the rest, driven as one."""
-
-    def __init__(self, model: WanDiT, lr: float, muon_lr: float) -> None:
-        matrices = [p for name, p in model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
-        chosen = {id(p) for p in matrices}
-        rest = [p for p in model.parameters() if id(p) not in chosen]
-        self.base = [(torch.optim.Muon(matrices, lr=muon_lr, momentum=0.95, weight_decay=0.0), muon_lr),
-                     (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr)]  # fmt: skip
-
-    def step(self, factor: float) -> None:
-        """One step at `factor` times the full learning rates, then clear the gradients."""
-        for optimizer, lr in self.base:
-            for group in optimizer.param_groups:
-                group["lr"] = lr * factor
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-
-    def state_dict(self) -> list[dict[str, Any]]:
-        """State of both."""
-        return [optimizer.state_dict() for optimizer, _ in self.base]
-
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Take back what `state_dict` gave."""
-        for (optimizer, _), state in zip(self.base, states, strict=True):
-            optimizer.load_state_dict(state)
-
-
 def flow_loss(model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mask: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
     """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w]."""
     level = sigma.view(-1, 1, 1, 1, 1)
@@ -122,7 +94,8 @@ class Trainer:
         sizes = {name: config[name] for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
         text_dim = self.encoder.config.d_model
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
-        self.optimizers = Optimizers(self.model, config["lr"], config["muon_lr"])
+        matrices = [p for name, p in self.model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
+        self.optimizers = Optimizers(self.model, matrices, config["lr"], config["muon_lr"])
         self.average = Average(self.model, config["ema"])
         self.clock = Clock(config["steps"], config["minutes"])
         self.pool: LatentPool | None = None

@@ -16,30 +16,31 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, VAEConfig
-from training.run import Average, Clock, Run, learning_rate_factor, pick_device, psnr, read_config
+from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, read_config
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
     "base_width": 16,
     "steps": 6000,
     "minutes": None,
-    "batch": 16,
-    "frames": [9, 17],
+    "batch": 6,
+    "frames": [5, 9, 5, 17],
     "picture": 128,
-    "crop": 64,
-    "pool": 512,
-    "fresh": 3,
-    "collage_share": 0.35,
-    "lr": 2e-3,
-    "warmup": 50,
-    "kl_weight": 3e-5,
+    "crop": 48,
+    "pool": 1024,
+    "fresh": 1,
+    "collage_share": 0.15,
+    "lr": 5e-4,
+    "muon_lr": 0.01,
+    "warmup": 30,
+    "kl_weight": 2e-4,
     "squared_weight": 2.0,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
     "device": "auto",
-    "compile": True,
+    "compile": False,
 }
 
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
@@ -115,22 +116,44 @@ def held_out_psnr(vae: CausalVideoVAE, device: torch.device, count: int = 24, si
     return result
 
 
+@torch.no_grad()
+def start_near_identity(vae: CausalVideoVAE) -> None:
+    """Weights from which a deep autoencoder learns fast: residual branches add nothing, the rest keeps the size of its input.
+
+    The posterior starts narrow (log-variance -4), so that the first latents carry something.
+    """
+    for module in vae.modules():
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.Conv3d)):
+            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+            torch.nn.init.zeros_(module.bias)
+    for module in vae.modules():
+        if isinstance(module, ResidualBlock):
+            torch.nn.init.zeros_(module.residual[-1].weight)
+        elif isinstance(module, FrameAttention):
+            torch.nn.init.zeros_(module.proj.weight)
+    channels = vae.config.latent_channels
+    vae.conv1.weight[channels:] = 0
+    vae.conv1.bias[channels:] = -4
+
+
 def train(config: dict[str, Any], folder: Path) -> None:
     """Run, or go on with, the training that `config` describes."""
     run, device = Run(folder, config), pick_device(config["device"])
     torch.manual_seed(config["seed"])
     vae = CausalVideoVAE(VAEConfig(base_width=config["base_width"])).to(device).optimize_layout()
-    optimizer = torch.optim.AdamW(vae.parameters(), lr=config["lr"], betas=(0.9, 0.98), weight_decay=1e-4)
+    start_near_identity(vae)
+    matrices = [p for p in vae.parameters() if p.ndim >= 4 and p.shape[1] > 1]
+    optimizers = Optimizers(vae, matrices, config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
     if (state := run.load()) is not None:
         vae.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
+        optimizers.load_state_dict(state["optimizers"])
         average.weights = {k: v.to(device) for k, v in state["average"].items()}
         clock.step, clock.spent = state["step"], state["spent"]
 
     def save() -> None:
-        run.save({"model": vae.state_dict(), "optimizer": optimizer.state_dict(), "average": average.weights,
+        run.save({"model": vae.state_dict(), "optimizers": optimizers.state_dict(), "average": average.weights,
                   "step": clock.step, "spent": clock.spent})  # fmt: skip
 
     pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
@@ -138,19 +161,16 @@ def train(config: dict[str, Any], folder: Path) -> None:
         vae.compile_elementwise()
     for step in run.steps(clock, save):
         frames = config["frames"][step % len(config["frames"])]
-        batch = max(1, config["batch"] * 9 // frames)
+        batch = max(1, config["batch"] * min(config["frames"]) // frames)
         video = pool.batch(batch, frames).to(device)
-        for group in optimizer.param_groups:
-            group["lr"] = config["lr"] * learning_rate_factor(clock, config["warmup"])
         with torch.autocast(device.type, torch.bfloat16):
             loss, parts = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
         if torch.isfinite(norm):
-            optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+            optimizers.step(learning_rate_factor(clock, config["warmup"]))
         average.update(vae, step)
-        if step % 25 == 0:
+        if step % 50 == 0:
             figures = {name: float(value) for name, value in parts.items()}
             run.log(step=step, minutes=clock.spent / 60, loss=float(loss.detach()), grad=float(norm), **figures)
     print(held_out_psnr(averaged(config, average), torch.device("cpu")))
