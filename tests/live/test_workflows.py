@@ -43,11 +43,11 @@ def test_makes_two_seconds_of_video(live_server: HostServer, name: str) -> None:
 
 
 def test_stock_nodes_alone_make_the_same_video(live_server: HostServer) -> None:
-    """Ours decodes in the fastest precision and rounds to the nearest byte, so the frames differ by a little more than the codec does."""
+    """Ours decodes in the fastest precision and rounds to the nearest byte, so the codec is given slightly different frames."""
     ours = video_of(live_server, shipped("text_to_video", seed=5)).astype(float)
     stock = video_of(live_server, shipped("stock_nodes_only", seed=5)).astype(float)
     other = video_of(live_server, shipped("stock_nodes_only", seed=6)).astype(float)
-    assert np.abs(ours - stock).mean() < 3 < np.abs(other - stock).mean()
+    assert np.abs(ours - stock).mean() < 0.2 * np.abs(other - stock).mean()
 
 
 def test_the_picture_decides_the_video(live_server: HostServer) -> None:
