@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+import unicodedata
 from typing import TextIO
 
 _LOG_COLUMNS = 160
@@ -31,8 +32,7 @@ class Console:
     def status(self, text: str) -> None:
         """Show what is going on: redrawn in place on a terminal, now and then in a log file."""
         if self.live:
-            width = shutil.get_terminal_size().columns - 1
-            shown = text if len(text) <= width else text[: max(width - 3, 0)] + "..."
+            shown = fit(text, shutil.get_terminal_size().columns - 1)
             if shown != self._shown:
                 self._clear()
                 self._write(shown)
@@ -42,7 +42,7 @@ class Console:
 
     def _clear(self) -> None:
         if self._shown:
-            self.stream.write("\r" + " " * len(self._shown) + "\r")
+            self.stream.write("\r" + " " * columns(self._shown) + "\r")
             self._shown = ""
 
     def _write(self, text: str) -> None:
@@ -50,6 +50,20 @@ class Console:
         self.stream.write(text.encode(encoding, "replace").decode(encoding))
         self.stream.flush()
         self._last_written = time.monotonic()
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal `text` takes: Chinese characters take two each."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def fit(text: str, width: int) -> str:
+    """`text`, cut so that it takes at most `width` columns; a cut is shown by three dots."""
+    if columns(text) <= width:
+        return text
+    while text and columns(text) > width - 3:
+        text = text[:-1]
+    return text + "..."
 
 
 def clock(seconds: float) -> str:

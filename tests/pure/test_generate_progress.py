@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from spacetime_cli.client import checked_url, pick_video, refusal
-from spacetime_cli.console import Console, clock
+from spacetime_cli.console import Console, clock, columns, fit
 from spacetime_cli.errors import CommandError, Exit
 from spacetime_cli.progress import Bars, Stage, Stages, where_the_time_went
 from spacetime_cli.sheet import make_sheet, read_frames, spread
@@ -106,6 +106,13 @@ def test_on_a_terminal_the_bar_is_redrawn_in_place() -> None:
     console.status("two")
     console.say("done")
     assert sink.getvalue() == "one\r   \rtwo\r   \rdone\n"
+
+
+def test_chinese_takes_two_columns_a_character() -> None:
+    assert columns("abc") == 3
+    assert columns("\u89c6\u9891 a") == 6
+    assert fit("\u89c6\u9891\u89c6\u9891", 7) == "\u89c6\u9891..."
+    assert fit("abc", 3) == "abc"
 
 
 def test_the_time_table_sums_up_and_gathers_what_is_small() -> None:
