@@ -11,6 +11,7 @@ import logging
 import os
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import comfy.sd
 import comfy.text_encoders.t5
@@ -50,7 +51,7 @@ class _SentencePieceForHost:
 class _WeightedTokenizer(sd1_clip.SDTokenizer):
     """The host's weight syntax and embeddings over our tokenizer, without padding."""
 
-    def __init__(self, embedding_directory, tokenizer_data):
+    def __init__(self, embedding_directory: Any, tokenizer_data: dict[str, Any]) -> None:
         super().__init__(
             tokenizer_data["tokenizer"],
             embedding_directory=embedding_directory,
@@ -71,7 +72,7 @@ class _WeightedTokenizer(sd1_clip.SDTokenizer):
 class SpacetimeClipTokenizer(sd1_clip.SD1Tokenizer):
     """What ``clip.tokenizer`` is: prompts in the host's weight syntax -> (id, weight) pairs."""
 
-    def __init__(self, embedding_directory, tokenizer_data):
+    def __init__(self, embedding_directory: Any, tokenizer_data: dict[str, Any]) -> None:
         super().__init__(embedding_directory, tokenizer_data, name=CLIP_NAME, tokenizer=_WeightedTokenizer)
 
     @property
@@ -79,7 +80,7 @@ class SpacetimeClipTokenizer(sd1_clip.SD1Tokenizer):
         """The tokenizer without the host around it."""
         return getattr(self, CLIP_NAME).tokenizer.tokenizer
 
-    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs):
+    def tokenize_with_weights(self, text: str, return_word_ids: bool = False, **kwargs: Any) -> Any:
         """Tokenize, and log a warning that names what the encoder has never met."""
         warning = _warning(self.spacetime_tokenizer, text)
         if warning:
@@ -88,7 +89,7 @@ class SpacetimeClipTokenizer(sd1_clip.SD1Tokenizer):
 
 
 class _SpacetimeUMT5(sd1_clip.SDClipModel):
-    def __init__(self, device, dtype, model_options):
+    def __init__(self, device: Any, dtype: Any, model_options: dict[str, Any]) -> None:
         super().__init__(
             device=device,
             dtype=dtype,
@@ -104,7 +105,7 @@ class _SpacetimeUMT5(sd1_clip.SDClipModel):
 class SpacetimeClipModel(sd1_clip.SD1ClipModel):
     """What ``clip.cond_stage_model`` is: (id, weight) pairs -> embeddings [1, L, D], no pooled output."""
 
-    def __init__(self, device, dtype, model_options):
+    def __init__(self, device: Any, dtype: Any, model_options: dict[str, Any]) -> None:
         super().__init__(device=device, dtype=dtype, model_options=model_options, name=CLIP_NAME, clip_model=_SpacetimeUMT5)
 
 
@@ -177,6 +178,6 @@ def _host_config(config: TextEncoderConfig) -> dict:
     return {**asdict(config), "model_type": "umt5", "is_gated_act": True, "dense_act_fn": "gelu_pytorch_tanh"}
 
 
-def _load_patcher(path: str, node_name: str, disable_dynamic: bool = False):
+def _load_patcher(path: str, node_name: str, disable_dynamic: bool = False) -> Any:
     """The host calls this when it needs fresh weights, for another GPU or without dynamic loading."""
     return load_clip(path, node_name, disable_dynamic).patcher

@@ -62,7 +62,8 @@ def sample_pair(generator: random.Random, split: str = "train", style: str = "pi
     """Draw a scene and tell it in every language; a label is -1 where the captions do not state it."""
     scene = sample_scene(generator, split, style)
     seed = generator.getrandbits(32)
-    captions, stated = {}, {}
+    captions: dict[str, str] = {}
+    stated: dict = {}
     for language in LANGUAGES:
         captions[language], stated = caption_and_attributes(scene, random.Random(seed), language)
     return Pair(captions, tuple(_answer(slot, stated) for slot in SLOTS))

@@ -124,7 +124,7 @@ class AttributeHead(nn.Module):
         return readouts, [self.answers[_answer_name(slot)](readouts[:, i]) for i, slot in enumerate(SLOTS)]
 
     def _query_of(self, index: int, slot: Slot) -> int:
-        return len(self.ordered) + slot.place if slot.by_kind else index
+        return len(self.ordered) + slot.place if slot.by_kind and slot.place is not None else index
 
 
 def _answer_name(slot: Slot) -> str:
