@@ -14,6 +14,7 @@ from ..models.dit import DiTConfig, WanDiT
 from .files import WeightFileError, check_complete, inspect_safetensors, wrong_model
 
 EXPECTED = "a Wan-layout video diffusion model"
+USUAL_TEXT_DIM = 4096  # what the host assumes where a file's metadata says nothing
 
 
 def load_model(path: str | os.PathLike[str], node_name: str = "Load Spacetime Tiny") -> Any:
@@ -33,4 +34,9 @@ def load_model(path: str | os.PathLike[str], node_name: str = "Load Spacetime Ti
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightFileError(f"{node_name}: '{Path(path).name}' holds no usable denoiser: {error}") from error
     check_complete(path, node_name, EXPECTED, network, tensors)
+    if told.get("text_dim", USUAL_TEXT_DIM) != config.text_dim:
+        raise WeightFileError(
+            f"{node_name}: expected metadata with 'config' that tells the text width {config.text_dim}, "
+            f"got {told.get('text_dim', 'none')} in '{Path(path).name}'; save the file with the metadata of the network"
+        )
     return comfy.sd.load_diffusion_model(os.fspath(path))

@@ -6,6 +6,9 @@ import functools
 import json
 from pathlib import Path
 
+from comfy_api.latest import io
+from server import PromptServer
+
 CATEGORY = "spacetime"
 
 
@@ -17,3 +20,10 @@ def _all_search_aliases() -> dict[str, list[str]]:
 def search_aliases(node_id: str) -> list[str]:
     """Other words, English and Chinese, under which the host's search finds a node."""
     return _all_search_aliases()[node_id]
+
+
+def show_on_node(text: str, hidden: io.HiddenHolder | None) -> None:
+    """Show a line of text under the running node, whose `cls.hidden` holds its id, in the page that queued it, if one did."""
+    server = getattr(PromptServer, "instance", None)
+    if hidden is not None and server is not None and server.client_id is not None:
+        server.send_progress_text(text, hidden.unique_id, server.client_id)

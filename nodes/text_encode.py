@@ -7,7 +7,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..sampling.prompt import check_readable, check_text, encode, unknown_words_note
-from .common import CATEGORY, search_aliases
+from .common import CATEGORY, search_aliases, show_on_node
 
 
 class SpacetimeTextEncode(io.ComfyNode):
@@ -41,6 +41,7 @@ class SpacetimeTextEncode(io.ComfyNode):
                     tooltip="What the video should not show. May stay empty.",
                 ),
             ],
+            hidden=[io.Hidden.unique_id],
             outputs=[
                 io.Conditioning.Output(display_name="positive", tooltip="The prompt, for the positive input of a sampler."),
                 io.Conditioning.Output(display_name="negative", tooltip="What to avoid, for the negative input of a sampler."),
@@ -59,4 +60,6 @@ class SpacetimeTextEncode(io.ComfyNode):
         check_readable(clip, prompt)
         check_readable(clip, negative, "negative")
         note = unknown_words_note(clip, prompt, negative)
+        if note:
+            show_on_node(note, cls.hidden)
         return io.NodeOutput(encode(clip, prompt), encode(clip, negative), ui={"text": (note,)} if note else None)

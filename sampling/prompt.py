@@ -34,6 +34,8 @@ def check_readable(clip: Any, text: str, name: str = "prompt") -> None:
     Raises:
         ValueError: one sentence that names the node and the input `name`.
     """
+    if clip is None:
+        raise ValueError(f"{NODE}: expected a text encoder, got none; the checkpoint holds none, so load one with Load CLIP")
     if not isinstance(clip.tokenizer, SpacetimeClipTokenizer):
         return
     _, characters = unfamiliar_text(clip, text)

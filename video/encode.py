@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -80,23 +80,14 @@ def encode(
 
 @contextlib.contextmanager
 def appearing_at_the_end(target: Path) -> Iterator[Path]:
-    """A temporary file beside `target` that takes its place if the body succeeds and vanishes if not."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=f".partial{target.suffix}", dir=target.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary path beside `target`; what the body writes there takes its place if it succeeds and vanishes if not."""
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(4)}.partial{target.suffix}")
     try:
         yield temporary
-        temporary.chmod(0o666 & ~_umask())  # temporary files are private, results are not
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _write(stream: FrameStream, target: str | IO[bytes], encoding: Encoding, on_frames: Callable[[int], None]) -> None:
@@ -124,9 +115,9 @@ def _write(stream: FrameStream, target: str | IO[bytes], encoding: Encoding, on_
 def _video_frame(frame: Tensor, bit_depth: int, pixel_format: str) -> av.VideoFrame:
     """One frame [H, W, 3] in 0..1 as PyAV wants it."""
     if bit_depth >= 10:
-        pixels = frame.mul(65535).round().to(torch.int32).numpy().astype("uint16")
+        pixels = frame.mul(65535).round().to(torch.int32).contiguous().numpy().astype("uint16")
         return av.VideoFrame.from_ndarray(pixels, format="rgb48le").reformat(format=pixel_format)
-    pixels = frame.mul(255).round().to(torch.uint8).numpy()
+    pixels = frame.mul(255).round().to(torch.uint8).contiguous().numpy()
     return av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(format=pixel_format)
 
 

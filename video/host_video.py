@@ -145,6 +145,7 @@ def decode_to_videos(vae: Any, latent: dict[str, Any], fps: float) -> list[LazyV
     Raises:
         ValueError: the latent does not belong to the VAE, or the frame rate is none; the message begins with the node's name.
     """
+    vae.throw_exception_if_invalid()
     samples = latent["samples"]
     _check_latent(vae, samples)
     rate = frame_rate(fps, NODE)
@@ -187,7 +188,7 @@ def _causal_chunks(vae: Any, clip: torch.Tensor) -> Iterator[torch.Tensor]:
 def _whole_chunks(vae: Any, clip: torch.Tensor) -> Iterator[torch.Tensor]:
     """Frames through the host, which holds the whole clip meanwhile."""
     logging.warning(f"{NODE}: this VAE cannot be decoded as a stream yet, so the whole clip is held in memory")
-    yield from vae.decode(clip)[0].float().cpu().split(4)
+    yield from vae.decode(clip)[0, ..., :3].float().cpu().split(4)
 
 
 def decode_dtype(vae: Any) -> torch.dtype:

@@ -151,6 +151,15 @@ def test_a_file_that_lacks_a_layer_is_refused(classes: dict[str, Any], box: dict
     assert f"tensor '{lost}'" in refusal(classes["SpacetimeLoadTiny"].execute, **{**box, slot: "incomplete.safetensors"})
 
 
+def test_a_file_without_its_metadata_is_refused(classes: dict[str, Any], box: dict[str, str]) -> None:
+    from safetensors.torch import load_file, save_file
+
+    source = Path(folder_paths.get_full_path_or_raise("diffusion_models", box["model_name"]))
+    save_file(load_file(source), source.with_name("untold.safetensors"))
+    message = refusal(classes["SpacetimeLoadTiny"].execute, **{**box, "model_name": "untold.safetensors"})
+    assert f"text width {TEXT_DIM}, got none" in message
+
+
 def test_text_encode_is_what_the_stock_node_gives(loaded: tuple[Any, Any, Any], encoded: tuple[list, list]) -> None:
     for ours, text in zip(encoded, (PROMPT, ""), strict=True):
         ((stock,),) = host_nodes.CLIPTextEncode().encode(loaded[1], text)
@@ -180,6 +189,26 @@ def test_prompts_that_the_box_cannot_read(classes: dict[str, Any], loaded: tuple
     assert "cannot read: \u26bd" in refusal(node.execute, loaded[1], "a red \u26bd")
     long = refusal(node.execute, loaded[1], "a red ball " * 909)
     assert "at most 512 tokens, got" in long and "(9,999 characters)" in long
+
+
+@pytest.fixture(scope="module")
+def another_clip() -> Any:
+    """The host's CLIP-L; its weights are whatever the memory held, only what goes in and out matters."""
+    import comfy.sd
+
+    return comfy.sd.load_text_encoder_state_dicts([{"text_model.encoder.layers.1.mlp.fc1.weight": torch.zeros(3072, 768)}])
+
+
+def test_another_text_encoder_keeps_its_own_rules(classes: dict[str, Any], loaded: tuple[Any, Any, Any], another_clip: Any) -> None:
+    output = classes["SpacetimeTextEncode"].execute(another_clip, "a red \u26bd, " * 300)
+    assert output.ui is None
+    positive, _ = output.args
+    assert positive[0][0].shape[-1] == 768
+    assert f"{TEXT_DIM} values per token, got 768" in refusal(run, classes, model=loaded[0], positive=positive)
+
+
+def test_no_text_encoder_at_all(classes: dict[str, Any]) -> None:
+    assert "expected a text encoder, got none" in refusal(classes["SpacetimeTextEncode"].execute, None, PROMPT)
 
 
 @pytest.mark.parametrize("guided", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import weakref
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -129,6 +130,23 @@ def test_colours_survive(tmp_path: Path) -> None:
     frames = colours[:, None, None, :].expand(-1, 32, 48, 3)
     encode(FrameStream(48, 32, 6, RATE, lambda: iter([frames])), tmp_path / "c.mp4", Encoding(crf=1))
     assert np.abs(decoded(tmp_path / "c.mp4").mean(axis=(1, 2)) - colours.numpy() * 255).max() < 6
+
+
+def test_no_more_than_two_chunks_exist_at_a_time(tmp_path: Path) -> None:
+    counter = Counter(200)
+    alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
+    most = 0
+
+    def make_chunks() -> Iterator[torch.Tensor]:
+        nonlocal most
+        for chunk in counter.stream().chunks():
+            alive.add(chunk)
+            most = max(most, len(alive))
+            yield chunk
+            del chunk
+
+    encode(FrameStream(48, 32, 200, RATE, make_chunks), tmp_path / "clip.mp4", Encoding())
+    assert counter.made == 200 and 1 <= most <= 2
 
 
 def test_an_error_in_the_middle_leaves_no_file(tmp_path: Path) -> None:
