@@ -1,8 +1,8 @@
 """Train the reader of clips: `python -m training.train_checker` (a few minutes on one CPU core; `--minutes`).
 
-Kind, colour, motion, size and place of the training scenes are drawn independently, so a fish is as often over a city as under water and nothing
-but its own looks tells what a thing is. Frames are blurred, noised, tinted and coarsened at random, and `--vae FILE` passes a share
-of them through a video VAE, so that the network also reads what a video model makes.
+Kind, colour, motion, size and place of the training scenes are drawn independently, so a fish is as often over a city as under water
+and nothing but its own looks tells what a thing is. Frames are blurred, noised, tinted and coarsened at random, and `--vae FILE` passes
+a share of the clips through a video VAE, so that the network also reads what a video model makes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch import Tensor
 from models.vae import CausalVideoVAE
 from training.checker import LOOKS, MARK, SIDE, WEIGHTS, Checker, load_checker
 from training.run import Average, Optimizers
+from training.train_dit import read_vae
 from training.world import FPS, LABELS, Scene, render, scene_for
 from training.world.scene import CAMERA_WEIGHTS, SIZE_WEIGHTS, SPEED_WEIGHTS, TIME_WEIGHTS, WEATHER_WEIGHTS
 from training.world.vocabulary import BACKGROUNDS, COLOURS, KINDS, MOTIONS
@@ -29,7 +30,8 @@ NAMES = ("kind", "colour", "background")
 TRANSLATING_SHARE = 0.8
 LARGE_SHARE = 0.3  # of the clips are rendered at twice the size and made smaller
 SPACING = 4  # frames from one look to the next in a clip of 17
-POOL, FRESH, BATCH, FRAMES = 6144, 32, 96, 2
+POOL, FIRST, FRESH, BATCH, FRAMES = 8192, 1024, 16, 96, 2
+GOING_ON = 0.4  # of the full learning rates, for weights that have been trained before
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def round_trip(vae: CausalVideoVAE, video: Tensor) -> Tensor:
 class ClipPool:
     """Rendered clips in memory; fresh ones take the place of random old ones."""
 
-    def __init__(self, seed: int, vae: CausalVideoVAE | None = None) -> None:
-        self.rng, self.vae, self.made = random.Random(seed), vae, 0
+    def __init__(self, seed: int) -> None:
+        self.rng, self.made = random.Random(seed), 0
         self.clips = Clips(
             torch.zeros(POOL, LOOKS, 3, SIDE, SIDE, dtype=torch.uint8),
             torch.zeros(POOL, LOOKS, MARK, MARK, dtype=torch.float16),
@@ -115,15 +117,16 @@ class ClipPool:
     def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Frames [N, 6, 64, 64], marks [N, 16, 16] and labels [N, 3]: some frames of some clips, spoilt at random."""
         rows = torch.randint(min(self.made, POOL), (BATCH,), generator=generator)
-        video = spoil(self.clips.video[rows].float().div(127.5).sub(1), generator)
-        frames = torch.cat([video, video - video.mean(1, keepdim=True)], dim=2)
         looks = torch.rand(BATCH, LOOKS, generator=generator).argsort(1)[:, :FRAMES]
-        which = torch.arange(BATCH)[:, None]
-        return frames[which, looks].flatten(0, 1), self.clips.marks[rows][which, looks].flatten(0, 1).float(), self.clips.labels[rows]
+        video, which = self.clips.video[rows].float().div_(127.5).sub_(1), torch.arange(BATCH)[:, None]
+        spoilt = spoil(torch.cat([video[which, looks], video.mean(1, keepdim=True)], dim=1), generator)
+        frames, mean = spoilt[:, :FRAMES], spoilt[:, FRAMES:]
+        frames = torch.cat([frames, frames - mean], dim=2)
+        return frames.flatten(0, 1), self.clips.marks[rows][which, looks].flatten(0, 1).float(), self.clips.labels[rows]
 
 
 def spoil(video: Tensor, generator: torch.Generator) -> Tensor:
-    """Clips [B, 5, 3, 64, 64] in -1..1, each a little blurred, coarsened, noised, tinted and bent in its own way; half are left sharp."""
+    """Clips [B, T, 3, 64, 64] in -1..1, each blurred or coarsened, noised, tinted and dimmed in its own way; half stay sharp."""
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return torch.rand(len(video), *shape, generator=generator) * (high - low) + low
@@ -152,20 +155,22 @@ def checker_loss(seen: dict[str, Tensor], marks: Tensor, labels: Tensor) -> tupl
 
 
 def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_from: Path | None) -> None:
-    """Train for so many minutes and write the averaged weights."""
+    """Train for so many minutes and write the averaged weights in float16."""
     torch.manual_seed(seed)
     checker = load_checker(start_from).requires_grad_(True).train() if start_from else Checker()
     checker = checker.to(memory_format=torch.channels_last)
-    vae = read_vae(vae_file) if vae_file else None
+    vae = read_vae(str(vae_file), torch.device("cpu")) if vae_file else None
     matrices = [p for name, p in checker.named_parameters() if p.ndim == 4 and p.shape[0] > 1 and "stem.0" not in name]
     optimizers, average = Optimizers(checker, matrices, 2e-3, 0.02), Average(checker, 0.99)
     generator, pool = torch.Generator().manual_seed(seed), ClipPool(seed)
-    started, step = time.monotonic(), 0
-    peak = 0.3 if start_from else 1.0
+    pool.add(FIRST)
+    if vae is not None:
+        pool.add(FIRST // 8, vae)
+    started, step, peak = time.monotonic(), 0, GOING_ON if start_from else 1.0
     while (passed := (time.monotonic() - started) / (60 * minutes)) < 1:
-        pool.add(1536 if step == 0 else FRESH)
+        pool.add(FRESH)
         if vae is not None and step % 4 == 0:
-            pool.add(256 if step == 0 else 8, vae)
+            pool.add(FRESH // 2, vae)
         frames, marks, labels = pool.batch(generator)
         with torch.autocast("cpu", torch.bfloat16):
             seen = checker(frames.contiguous(memory_format=torch.channels_last))
@@ -176,18 +181,18 @@ def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_fro
         average.update(checker, step)
         step += 1
         if step % 50 == 0:
-            right = {n: float((seen[n].argmax(1) == labels[:, c].repeat_interleave(FRAMES)).float().mean()) for c, n in enumerate(NAMES)}
-            print(f"step {step}  {60 * minutes * passed:.0f} s  loss {float(loss.detach()):.3f}  "
-                  + "  ".join(f"{n} {v:.3f}" for n, v in parts.items()) + "  right " + "  ".join(f"{n} {v:.2f}" for n, v in right.items()), flush=True)  # fmt: skip
+            right = {name: _share_right(seen[name], labels[:, column]) for column, name in enumerate(NAMES)}
+            print(f"step {step}  {time.monotonic() - started:.0f} s  losses {_figures(parts)}  right {_figures(right)}", flush=True)
     save_file({name: value.half().contiguous() for name, value in average.weights.items()}, out)
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB after {step} steps and {pool.made} clips")
 
 
-def read_vae(path: Path) -> CausalVideoVAE:
-    """A VAE in bfloat16."""
-    from safetensors.torch import load_file
+def _share_right(logits: Tensor, labels: Tensor) -> float:
+    return float((logits.argmax(1) == labels.repeat_interleave(FRAMES)).float().mean())
 
-    return CausalVideoVAE.from_state_dict({k: v.float() for k, v in load_file(path).items()}).to(torch.bfloat16).optimize_layout()
+
+def _figures(values: dict[str, float]) -> str:
+    return "  ".join(f"{name} {value:.3f}" for name, value in values.items())
 
 
 def main() -> None:

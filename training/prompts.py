@@ -1,0 +1,134 @@
+"""Prompts to evaluate with: held-out ones of the world, or the asker's own, each with the labels that its video has to show."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from training.world import LABELS, LANGUAGES, Scene, caption_and_attributes, sample_scene
+from training.world.captions import words
+from training.world.vocabulary import MOTIONS
+
+MEASURED = ("kind", "colour", "direction", "background")
+STRAIGHT = ("left", "right", "up", "down")
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A prompt, the labels it names (out of `MEASURED`), and the scene it describes where there is one."""
+
+    text: str
+    language: str
+    wanted: dict[str, str] = field(default_factory=dict)
+    scene: Scene | None = None
+
+    @property
+    def gloss(self) -> str:
+        """The prompt in Latin letters: itself, or the labels of a Chinese one."""
+        return self.text if self.text.isascii() else f"[{self.language}] " + ", ".join(self.wanted[n] for n in MEASURED if n in self.wanted)
+
+
+def held_out_prompts(count: int, languages: Iterable[str] = LANGUAGES, seed: int = 0) -> list[Prompt]:
+    """Prompts of (kind, colour, motion) triples that training never saw, in the languages by turns.
+
+    One thing that travels left, right, up or down, before a still camera; otherwise as the world draws them.
+    """
+    languages = tuple(languages)
+    generator = random.Random(f"held-out prompts {seed}")
+    prompts: list[Prompt] = []
+    while len(prompts) < count:
+        scene = sample_scene(generator, "held_out")
+        thing = scene.things[0]
+        if len(scene.things) > 1 or scene.camera != "still" or not MOTIONS[thing.motion].translates or thing.direction not in STRAIGHT:
+            continue
+        language = languages[len(prompts) % len(languages)]
+        text, stated = caption_and_attributes(scene, generator, language)
+        prompts.append(Prompt(text, language, _wanted(stated), scene))
+    return prompts
+
+
+def read_prompts(path: Path) -> list[Prompt]:
+    """The asker's prompts: one a line, as text (the labels are read from its words) or as JSON `{"prompt": ..., "kind": ..., ...}`.
+
+    Raises:
+        ValueError: a line names a label that the world does not have, or there is no prompt.
+    """
+    prompts = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not (line := line.strip()) or line.startswith("#"):
+            continue
+        if not line.startswith("{"):
+            prompts.append(Prompt(line, "en" if line.isascii() else "zh", named_labels(line)))
+            continue
+        entry = json.loads(line)
+        text = entry.pop("prompt", None)
+        known = {name: STRAIGHT if name == "direction" else LABELS[name] for name in MEASURED}
+        wrong = [name for name, label in entry.items() if label not in known.get(name, ())]
+        if not isinstance(text, str) or wrong:
+            asked = f'{wrong[0]} "{entry[wrong[0]]}"' if wrong else 'no "prompt"'
+            raise ValueError(f"{path.name} line {number}: expected a prompt and labels of {MEASURED}, got {asked}; correct the line")
+        prompts.append(Prompt(text, "en" if text.isascii() else "zh", entry))
+    if not prompts:
+        raise ValueError(f"{path.name}: expected a prompt on each line, got none; write one")
+    return prompts
+
+
+def named_labels(text: str) -> dict[str, str]:
+    """The labels that the words of a prompt name, as far as they can be measured: nothing where more than one thing is named.
+
+    Words of camera, place, time and weather are taken out before colours and directions are looked for ("on green grass").
+    """
+    language = "en" if text.isascii() else "zh"
+    rest, found = text.lower(), {}
+    for group in ("camera", "background", "time", "weather", "kind", "colour", "direction", "motion"):
+        rest, labels = _take(rest, language, group)
+        if group == "kind" and len(labels) > 1:
+            return {}
+        if labels:
+            found[group] = labels[0]
+    motion = MOTIONS.get(found.pop("motion", ""))
+    if "direction" not in found and motion and motion.translates:
+        found["direction"] = "right" if "right" in motion.directions else motion.directions[0]
+    if found.get("direction") not in STRAIGHT:
+        found.pop("direction", None)
+    return {name: found[name] for name in MEASURED if name in found}
+
+
+def _wanted(stated: dict[str, list[int] | int]) -> dict[str, str]:
+    """The measured labels of what a caption of one thing states."""
+    wanted = {}
+    for name in MEASURED:
+        value = stated[name]
+        number = value[0] if isinstance(value, list) else value
+        if number >= 0:
+            wanted[name] = LABELS[name][number]
+    return wanted
+
+
+def _take(text: str, language: str, group: str) -> tuple[str, list[str]]:
+    """Text without the phrases of a group of labels, and those labels in the order of mention."""
+    found = []
+    for phrase, label in _phrases(language, group):
+        pattern = rf"\b{re.escape(phrase)}\b" if language == "en" else re.escape(phrase)
+        while match := re.search(pattern, text):
+            found.append((match.start(), label))
+            text = text[: match.start()] + "\n" * (match.end() - match.start()) + text[match.end() :]
+    return text, list(dict.fromkeys(label for _, label in sorted(found)))
+
+
+@cache
+def _phrases(language: str, group: str) -> tuple[tuple[str, str], ...]:
+    """(phrase, label) of a group, longest first."""
+    phrases = set()
+    for label, ways in words(language)[group].items():
+        if group == "background":
+            ways = [*ways["at"], *ways["across"]]
+        for way in ways:
+            for phrase in way if isinstance(way, list) else [way]:
+                phrases.add((phrase[1:] if language == "zh" and group == "kind" else phrase, label))
+    return tuple(sorted(((phrase, label) for phrase, label in phrases if label and phrase), key=lambda item: -len(item[0])))
