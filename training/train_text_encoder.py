@@ -67,7 +67,7 @@ class TrainingConfig:
     scenes_per_step: int
     learning_rate: float
     muon_learning_rate: float
-    position_learning_rate: float
+    quick_learning_rate: float
     warmup_steps: int
     weight_decay: float
     gradient_clip: float
@@ -181,8 +181,9 @@ def start_near(bias: torch.Tensor) -> None:
     farthest = RELATIVE_ATTENTION_MAX_DISTANCE / exact
     distance = torch.where(steps < exact, steps, exact * farthest ** ((steps - exact) / (half - exact)))
     near, wide, never = (-0.7 * distance).clamp(min=-8), (-0.4 * distance).clamp(min=-8), torch.full((half,), -6.0)
-    back, ahead = torch.cat([near, never]), torch.cat([never.index_fill(0, torch.tensor(0), 0.0), near])
-    looks = (back, ahead, torch.cat([wide, wide]), torch.zeros(2 * half))
+    looks = (torch.cat([near, never]), torch.cat([never, near]), torch.cat([wide, wide]), torch.zeros(2 * half))
+    for sided in looks[:2]:
+        sided[0] = -2.0  # a token's view of itself
     for head in range(bias.shape[1]):
         bias[:, head] = looks[head % len(looks)]
 
@@ -229,18 +230,19 @@ def schedule(config: TrainingConfig, step: int) -> float:
 
 
 def build_optimizers(config: TrainingConfig, encoder: TextEncoder, head: AttributeHead) -> list[torch.optim.Optimizer]:
-    """Muon for the matrices of the encoder's blocks, AdamW for the rest, faster on the position biases."""
+    """Muon for the matrices of the encoder's blocks, AdamW for the rest, quicker on what starts large: position biases and queries."""
     blocks = dict(encoder.network.encoder.block.named_parameters())
     positions = [weight for name, weight in blocks.items() if "relative_attention_bias" in name]
     matrices = [weight for name, weight in blocks.items() if weight.ndim == 2 and "relative_attention_bias" not in name]
-    grouped = {id(weight) for weight in positions + matrices}
+    quick = [*positions, head.queries, head.kind_queries]
+    grouped = {id(weight) for weight in quick + matrices}
     others = [p for p in [*encoder.parameters(), *head.parameters()] if p.requires_grad and id(p) not in grouped]
     return [
         torch.optim.Muon([{"params": matrices, "peak_lr": config.muon_learning_rate}], momentum=0.95, weight_decay=config.weight_decay),
         torch.optim.AdamW(
             [
                 {"params": others, "peak_lr": config.learning_rate},
-                {"params": positions, "peak_lr": config.position_learning_rate, "weight_decay": 0.0},
+                {"params": quick, "peak_lr": config.quick_learning_rate, "weight_decay": 0.0},
             ],
             betas=(0.9, 0.98),
             weight_decay=config.weight_decay,
