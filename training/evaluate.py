@@ -1,8 +1,9 @@
 """Measure the model in the box: `python -m training.evaluate` prints a table and writes a contact sheet.
 
-Nobody judges by eye. Held-out prompts are turned into clips, `training/checker.py` reads from their pixels which thing is there, in which
-colour and which way it moves, and the same reader is tried on rendered clips whose truth is known, fresh and through the VAE: the column
-`reader` says how often it is right there, which is as high as a value can be trusted. PSNR is measured against held-out rendered clips.
+Nobody judges by eye. Held-out prompts are turned into clips, and `training/checker.py` reads from their pixels which thing is there, in
+which colour and which way it moves. The same reader is tried on rendered clips whose truth is known: the columns `reader` and `via VAE`
+(after encoding and decoding) say how often it is right there, which is as far as a value can be trusted. PSNR is measured against
+held-out rendered clips.
 """
 
 from __future__ import annotations
@@ -136,13 +137,13 @@ def other_rows(models: Models, size: int, count: int, **sampler: Any) -> list[Ro
 
 def table(rows: list[Row]) -> str:
     """The rows as text."""
-    lines = [f"{'measure':<28}{'value':>10}{'of':>6}{'target':>12}{'met':>6}{'reader':>9}{'..VAE':>8}"]
+    lines = [f"{'measure':<28}{'value':>10}{'of':>6}{'target':>12}{'met':>6}{'reader':>9}{'via VAE':>9}"]
     for row in rows:
         target = "" if row.target is None else ("<= " if row.at_most else ">= ") + _figure(row.target, row.unit)
         met = {None: "", True: "yes", False: "no"}[row.met]
         readers = ["" if value is None else _figure(value, "%") for value in (row.reader, row.reader_vae)]
         count = "" if row.count is None else str(row.count)
-        line = f"{row.name:<28}{_figure(row.value, row.unit):>10}{count:>6}{target:>12}{met:>6}{readers[0]:>9}{readers[1]:>8}  {row.note}"
+        line = f"{row.name:<28}{_figure(row.value, row.unit):>10}{count:>6}{target:>12}{met:>6}{readers[0]:>9}{readers[1]:>9}  {row.note}"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

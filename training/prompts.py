@@ -81,22 +81,25 @@ def read_prompts(path: Path) -> list[Prompt]:
 def named_labels(text: str) -> dict[str, str]:
     """The labels that the words of a prompt name, as far as they can be measured: nothing where more than one thing is named.
 
-    Words of camera, place, time and weather are taken out before colours and directions are looked for ("on green grass").
+    The longest phrases are understood first and taken out, so that "on green grass" is no colour and a "space rocket" no place.
     """
     language = "en" if text.isascii() else "zh"
-    rest, found = text.lower(), {}
-    for group in ("camera", "background", "time", "weather", "kind", "colour", "direction", "motion"):
-        rest, labels = _take(rest, language, group)
-        if group == "kind" and len(labels) > 1:
-            return {}
-        if labels:
-            found[group] = labels[0]
-    motion = MOTIONS.get(found.pop("motion", ""))
-    if "direction" not in found and motion and motion.translates:
-        found["direction"] = "right" if "right" in motion.directions else motion.directions[0]
-    if found.get("direction") not in STRAIGHT:
-        found.pop("direction", None)
-    return {name: found[name] for name in MEASURED if name in found}
+    found: dict[str, list[str]] = {}
+    rest = text.lower()
+    for phrase, group, label in _phrases(language):
+        pattern = rf"\b{re.escape(phrase)}\b" if language == "en" else re.escape(phrase)
+        rest, times = re.subn(pattern, "\n", rest)
+        if times:
+            found.setdefault(group, []).append(label)
+    if len(set(found.get("kind", ()))) != 1:
+        return {}
+    labels = {group: named[0] for group, named in found.items()}
+    motion = MOTIONS.get(labels.get("motion", ""))
+    if "direction" not in labels and motion and motion.translates:
+        labels["direction"] = "right" if "right" in motion.directions else motion.directions[0]
+    if labels.get("direction") not in STRAIGHT:
+        labels.pop("direction", None)
+    return {name: labels[name] for name in MEASURED if name in labels}
 
 
 def _wanted(stated: dict[str, list[int] | int]) -> dict[str, str]:
@@ -110,25 +113,14 @@ def _wanted(stated: dict[str, list[int] | int]) -> dict[str, str]:
     return wanted
 
 
-def _take(text: str, language: str, group: str) -> tuple[str, list[str]]:
-    """Text without the phrases of a group of labels, and those labels in the order of mention."""
-    found = []
-    for phrase, label in _phrases(language, group):
-        pattern = rf"\b{re.escape(phrase)}\b" if language == "en" else re.escape(phrase)
-        while match := re.search(pattern, text):
-            found.append((match.start(), label))
-            text = text[: match.start()] + "\n" * (match.end() - match.start()) + text[match.end() :]
-    return text, list(dict.fromkeys(label for _, label in sorted(found)))
-
-
 @cache
-def _phrases(language: str, group: str) -> tuple[tuple[str, str], ...]:
-    """(phrase, label) of a group, longest first."""
+def _phrases(language: str) -> list[tuple[str, str, str]]:
+    """(phrase, group, label) of all words that matter, the longest first."""
     phrases = set()
-    for label, ways in words(language)[group].items():
-        if group == "background":
-            ways = [*ways["at"], *ways["across"]]
-        for way in ways:
-            for phrase in way if isinstance(way, list) else [way]:
-                phrases.add((phrase[1:] if language == "zh" and group == "kind" else phrase, label))
-    return tuple(sorted(((phrase, label) for phrase, label in phrases if label and phrase), key=lambda item: -len(item[0])))
+    for group in ("camera", "background", "time", "weather", "kind", "colour", "direction", "motion"):
+        for label, ways in words(language)[group].items():
+            listed = [*ways["at"], *ways["across"]] if group == "background" else ways
+            for way in listed:
+                for phrase in way if isinstance(way, list) else [way]:
+                    phrases.add((phrase[1:] if language == "zh" and group == "kind" else phrase, group, label))
+    return sorted((entry for entry in phrases if entry[0] and entry[2]), key=lambda entry: (-len(entry[0]), entry))

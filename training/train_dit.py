@@ -34,15 +34,15 @@ DEFAULTS: dict[str, Any] = {
     "vae": "weights/vae/spacetime_tiny_vae.safetensors",
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
     "stages": [
-        {"until": 0.35, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 8},
-        {"until": 1.0, "frames": 17, "height": 128, "width": 128, "batch": 20, "fresh": 4},
+        {"until": 0.45, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 5},
+        {"until": 1.0, "frames": 17, "height": 96, "width": 96, "batch": 24, "fresh": 3},
     ],
     "steps": 20000,
     "minutes": None,
     "pool": 12000,
     "pool_start": 512,
     "collage_share": 0.0,
-    "known_share": 0.25,
+    "known_share": 0.2,
     "text_dropout": 0.1,
     "text_tokens": 48,
     "shift": 3.0,
@@ -136,7 +136,7 @@ class Trainer:
     def train(self) -> None:
         """Go on until the run is done or asked to stop."""
         config, last_sample = self.config, time.monotonic()
-        loss_of = torch.compile(flow_loss) if config["compile"] else flow_loss
+        loss_of = torch.compile(flow_loss, dynamic=False) if config["compile"] else flow_loss
         for step in self.run.steps(self.clock, self.save):
             pool = self.stage_pool()
             pool.add(pool.stage["fresh"])

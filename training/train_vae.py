@@ -158,6 +158,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
 
     pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
     if config["compile"]:
+        torch._dynamo.config.recompile_limit = 64  # one variant for each width and length
         vae.compile_elementwise()
     for step in run.steps(clock, save):
         frames = config["frames"][step % len(config["frames"])]

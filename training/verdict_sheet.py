@@ -11,7 +11,7 @@ from torch import Tensor
 from training.measures import Verdict
 from training.prompts import MEASURED
 
-COLUMNS, GAP, LINE, HALVES = 5, 4, 15, 2
+COLUMNS, GAP, LINE, HALVES, SMALLEST = 5, 4, 15, 2, 128
 RIGHT, WRONG = (0, 130, 60), (205, 30, 30)
 CHINESE_FONTS = ("NotoSansCJK-Regular.ttc", "wqy-microhei.ttc", "wqy-zenhei.ttc", "msyh.ttc", "PingFang.ttc")
 
@@ -24,7 +24,8 @@ def save_verdicts(path: Path, verdicts: list[Verdict], clips: Tensor) -> None:
 
 def verdict_sheet(verdicts: list[Verdict], clips: Tensor) -> Image.Image:
     """The sheet itself: two rows of frames side by side, two lines of text below each."""
-    height, width = clips.shape[-2:]
+    scale = max(1, round(SMALLEST / clips.shape[-1]))  # small pictures are enlarged, so that the words fit below them
+    height, width = (scale * side for side in clips.shape[-2:])
     frames = torch.linspace(0, clips.shape[2] - 1, COLUMNS).round().long()
     pictures = clips[:, :, frames].add(1).mul(127.5).clamp(0, 255).byte().permute(0, 2, 3, 4, 1).numpy()
     across, down = COLUMNS * (width + GAP) + GAP, height + 2 * LINE + 2 * GAP
@@ -34,7 +35,7 @@ def verdict_sheet(verdicts: list[Verdict], clips: Tensor) -> Image.Image:
     for number, verdict in enumerate(verdicts):
         left, top = GAP + number // deep * across, GAP + number % deep * down
         for column, picture in enumerate(pictures[number]):
-            sheet.paste(Image.fromarray(picture), (left + column * (width + GAP), top))
+            sheet.paste(Image.fromarray(picture).resize((width, height), Image.Resampling.NEAREST), (left + column * (width + GAP), top))
         caption = verdict.prompt.text if chinese else verdict.prompt.gloss
         draw.text((left, top + height + 1), _fit(draw, caption, font, across - 2 * GAP), fill="black", font=font)
         for name in MEASURED:
