@@ -53,7 +53,8 @@ def chromium() -> Iterator[Browser]:
     """
     path = find_chromium()
     if path is None:
-        raise CommandError("Page: expected Chromium, got none; install it (Debian: apt install chromium) or name it in CHROMIUM", Exit.SETUP)
+        advice = "install it (Debian: apt install chromium) or name it in CHROMIUM"
+        raise CommandError(f"Page: expected Chromium, got none; {advice}", Exit.SETUP)
     is_root = hasattr(os, "geteuid") and os.geteuid() == 0
     options = [*QUIET, *(["--no-sandbox"] if is_root else [])]  # its sandbox refuses root
     with sync_playwright() as playwright:

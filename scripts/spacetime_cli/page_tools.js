@@ -5,6 +5,7 @@ window.spacetime = {
 
   /** Replace the graph by an API-format workflow, as dropping its file on the page does. */
   open(prompt, name) {
+    app.nodeOutputs = {}; // what nodes with the same numbers showed in the graph before
     app.loadApiJson(prompt, name);
   },
 
@@ -59,16 +60,28 @@ window.spacetime = {
     return { workflow: JSON.parse(JSON.stringify(workflow)), output: JSON.parse(JSON.stringify(output)) };
   },
 
-  /** Fill the window with the graph; where each node is then, in pixels of the window: {id: [x, y, width, height]}. */
-  show(scale, offset) {
-    app.canvas.ds.scale = scale;
-    app.canvas.ds.offset = offset;
+  /** Move the view so that the node of a type is in the middle at full size; its box in the window [x, y, width, height]. */
+  centre(type) {
+    const [x, y, width, height] = app.graph.nodes.find((node) => node.type === type).getBounding();
+    return this.look(x, y, width, height, 1);
+  },
+
+  /** Move the view so that the whole graph fills the window's width; its box in the window [x, y, width, height]. */
+  fit() {
+    const boxes = [...app.graph.nodes.map((node) => node.getBounding()), ...app.graph.groups.map(({ pos, size }) => [...pos, ...size])];
+    const left = Math.min(...boxes.map((box) => box[0]));
+    const top = Math.min(...boxes.map((box) => box[1]));
+    const right = Math.max(...boxes.map((box) => box[0] + box[2]));
+    const bottom = Math.max(...boxes.map((box) => box[1] + box[3]));
+    return this.look(left, top, right - left, bottom - top, (0.85 * app.canvas.canvas.clientWidth) / (right - left));
+  },
+
+  look(x, y, width, height, scale) {
+    const { ds, canvas } = app.canvas;
+    const place = canvas.getBoundingClientRect();
+    ds.scale = scale;
+    ds.offset = [place.width / scale / 2 - x - width / 2, place.height / scale / 2 - y - height / 2];
     app.canvas.setDirty(true, true);
-    const canvas = app.canvas.canvas.getBoundingClientRect();
-    const boxes = app.graph.nodes.map((node) => {
-      const [x, y, width, height] = node.getBounding();
-      return [node.id, [canvas.left + (x + offset[0]) * scale, canvas.top + (y + offset[1]) * scale, width * scale, height * scale]];
-    });
-    return Object.fromEntries(boxes);
+    return [place.left + (x + ds.offset[0]) * scale, place.top + (y + ds.offset[1]) * scale, width * scale, height * scale];
   },
 };

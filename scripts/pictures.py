@@ -1,0 +1,119 @@
+"""Make the pictures of the help pages and the templates' thumbnails, from the real page and from real videos.
+
+    help         web/docs/NODE/node.png: each node as the page draws it
+    thumbnails   workflows/NAME.jpg: a frame of the video that the workflow makes
+    screenshots  workflows/NAME.jpg: the template as the page draws it, where its model is too large to run
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from spacetime_cli.command import continue_in, ensure_host, parser, run
+from spacetime_cli.console import Console
+from spacetime_cli.paths import ROOT
+
+WORKFLOWS = ROOT / "workflows"
+NODES = ("SpacetimeLoadTiny", "SpacetimeTextEncode", "SpacetimeDenoise", "SpacetimeDecode")
+THUMBNAIL_SIDE = 512
+MOMENT = 0.4
+"""How far into the video the thumbnail's frame lies; at the ends things may be out of the picture."""
+MARGIN = 24
+
+
+def main() -> int:
+    made = parser(__doc__)
+    made.add_argument("what", choices=("help", "thumbnails", "screenshots"))
+    made.add_argument("--server", metavar="URL", help="use a running ComfyUI instead of starting one")
+    options = made.parse_args()
+    console = Console()
+    host = ensure_host(options.comfyui, console, with_tests=True)
+    continue_in(host.python)
+
+    from spacetime_cli.server import HostServer
+
+    with contextlib.ExitStack() as stack:
+        url = options.server or stack.enter_context(HostServer(host, private_folders=True, console=console)).url
+        if options.what == "thumbnails":
+            thumbnails(url, console)
+            return 0
+
+        from spacetime_cli.page import choose_settings, chromium, page_of, visit
+
+        page = stack.enter_context(page_of(stack.enter_context(chromium()), size=(1500, 1500), scale=2.0))
+        choose_settings(url)
+        visit(page, url)
+        {"help": help_pictures, "screenshots": screenshots}[options.what](page)
+    return 0
+
+
+def help_pictures(page: Any) -> None:
+    """Every node of the pack, twice as sharp as on screen, from the text to video template."""
+    _open(page, WORKFLOWS / "text_to_video.json")
+    for node in NODES:
+        x, y, width, height = page.evaluate("type => spacetime.centre(type)", node)
+        page.wait_for_timeout(500)  # one redraw, also of the text boxes that lie over the canvas
+        clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
+        target = ROOT / "web" / "docs" / node / "node.png"
+        _save_small_png(page.screenshot(clip=clip), target)
+        print(target)
+
+
+def thumbnails(url: str, console: Console) -> None:
+    """A frame of what each API workflow makes."""
+    from PIL import Image
+
+    from spacetime_cli.generation import Request, generate, prepare
+    from spacetime_cli.sheet import read_frames
+
+    for workflow in sorted((WORKFLOWS / "api").glob("*.json")):
+        with tempfile.TemporaryDirectory() as folder:
+            request = Request(workflow, out=Path(folder) / "video.mp4", server=url)
+            video, _ = generate(request, prepare(request), None, console)
+            frames = [frame for _, frame in read_frames(video, sys.maxsize)]
+        frame = frames[int(MOMENT * (len(frames) - 1))]
+        side = min(frame.size)
+        left, top = (frame.width - side) // 2, (frame.height - side) // 2
+        square = frame.crop((left, top, left + side, top + side))
+        _save_thumbnail(square.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS), WORKFLOWS / f"{workflow.stem}.jpg")
+
+
+def screenshots(page: Any) -> None:
+    """Each template as the page shows it, on a square."""
+    from PIL import Image
+
+    for template in sorted(WORKFLOWS.glob("*.json")):
+        _open(page, template)
+        x, y, width, height = page.evaluate("() => spacetime.fit()")
+        page.wait_for_timeout(500)
+        clip = {"x": x, "y": y + (height - width) / 2, "width": width, "height": width}
+        with Image.open(io.BytesIO(page.screenshot(clip=clip))) as picture:
+            small = picture.convert("RGB").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+        _save_thumbnail(small, WORKFLOWS / f"{template.stem}.jpg")
+
+
+def _open(page: Any, template: Path) -> None:
+    page.evaluate("workflow => app.loadGraphData(workflow)", json.loads(template.read_text(encoding="utf-8")))
+
+
+def _save_thumbnail(picture: Any, target: Path) -> None:
+    picture.save(target, quality=88)
+    print(target)
+
+
+def _save_small_png(content: bytes, target: Path) -> None:
+    """A screenshot has few colours: a palette makes its file several times smaller."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as picture:
+        picture.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,67 @@
+"""What a person does in the page, for the tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+NODE_TYPES = "() => app.graph.nodes.map(node => node.type)"
+
+
+def node_types(page: Page) -> list[str]:
+    return page.evaluate(NODE_TYPES)
+
+
+def open_file(page: Page, file: Path) -> None:
+    """Choose a workflow file, as Workflow > Open does, and wait for its graph."""
+    page.evaluate("() => app.graph.clear()")
+    page.set_input_files("#comfy-file-input", file)
+    page.wait_for_function("() => app.graph.nodes.length > 1")
+
+
+def search_and_add(page: Page, words: str) -> str:
+    """Open the node search, type `words` and take the first result; its type."""
+    page.evaluate("() => app.graph.clear()")
+    page.evaluate("() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
+    box = page.get_by_role("combobox", name="").and_(page.locator("input[aria-controls=results-list]"))
+    box.fill(words)
+    first = page.get_by_test_id("result-item").first
+    expect(first).to_contain_text("Spacetime")
+    first.click()
+    page.wait_for_function("() => app.graph.nodes.length === 1")
+    page.keyboard.press("Escape")
+    return node_types(page)[0]
+
+
+def set_widgets(page: Page, node_type: str, **values: Any) -> None:
+    """Give the widgets of the one node of a type new values, as typing into them does."""
+    page.evaluate(
+        """([type, values]) => {
+            const [node] = app.graph.nodes.filter(node => node.type === type);
+            for (const [name, value] of Object.entries(values)) {
+                const widget = node.widgets.find(widget => widget.name === name);
+                widget.value = value;
+                widget.callback?.(value);
+            }
+        }""",
+        [node_type, values],
+    )
+
+
+def open_help(page: Page, node_type: str) -> None:
+    """Select the node and press the info button of the toolbox above it."""
+    page.evaluate("type => app.canvas.selectNode(app.graph.nodes.find(node => node.type === type))", node_type)
+    page.get_by_test_id("info-button").click()
+
+
+def saved_video(page: Page) -> dict[str, str]:
+    """Wait for Save Video to show its video; the entry that the page got: filename, subfolder, type."""
+    shown = page.wait_for_function(
+        """() => {
+            const node = app.graph.nodes.find(node => node.type === 'SaveVideo');
+            return app.nodeOutputs?.[node.id]?.images?.[0];
+        }"""
+    )
+    return shown.json_value()
