@@ -30,7 +30,7 @@ NAMES = ("kind", "colour", "background")
 TRANSLATING_SHARE = 0.8
 LARGE_SHARE = 0.3  # of the clips are rendered at twice the size and made smaller
 SPACING = 4  # frames from one look to the next in a clip of 17
-POOL, FIRST, FRESH, BATCH, FRAMES = 8192, 1024, 16, 96, 2
+POOL, FIRST, FRESH, BATCH, FRAMES = 8192, 1024, 8, 96, 2
 GOING_ON = 0.4  # of the full learning rates, for weights that have been trained before
 
 
@@ -107,7 +107,8 @@ class ClipPool:
     def add(self, count: int, vae: CausalVideoVAE | None = None) -> None:
         """Render `count` clips, a share of them at twice the size."""
         scenes = [random_scene(self.rng) for _ in range(count)]
-        fresh = render_clips(scenes, 2 * SIDE if self.rng.random() < LARGE_SHARE else SIDE, vae)
+        large = vae is None and self.rng.random() < LARGE_SHARE
+        fresh = render_clips(scenes, 2 * SIDE if large else SIDE, vae)
         places = range(self.made, self.made + count) if self.made + count <= POOL else self.rng.sample(range(min(self.made, POOL)), count)
         rows = torch.tensor(list(places))
         for kept, new in zip(vars(self.clips).values(), vars(fresh).values()):
@@ -155,7 +156,7 @@ def checker_loss(seen: dict[str, Tensor], marks: Tensor, labels: Tensor) -> tupl
 
 
 def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_from: Path | None) -> None:
-    """Train for so many minutes and write the averaged weights in float16."""
+    """Train for so many minutes; writes weights now and then, and at the end."""
     torch.manual_seed(seed)
     checker = load_checker(start_from).requires_grad_(True).train() if start_from else Checker()
     checker = checker.to(memory_format=torch.channels_last)
@@ -165,11 +166,11 @@ def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_fro
     generator, pool = torch.Generator().manual_seed(seed), ClipPool(seed)
     pool.add(FIRST)
     if vae is not None:
-        pool.add(FIRST // 8, vae)
+        pool.add(FIRST // 16, vae)
     started, step, peak = time.monotonic(), 0, GOING_ON if start_from else 1.0
     while (passed := (time.monotonic() - started) / (60 * minutes)) < 1:
         pool.add(FRESH)
-        if vae is not None and step % 4 == 0:
+        if vae is not None and step % 8 == 0:
             pool.add(FRESH // 2, vae)
         frames, marks, labels = pool.batch(generator)
         with torch.autocast("cpu", torch.bfloat16):
@@ -183,8 +184,14 @@ def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_fro
         if step % 50 == 0:
             right = {name: _share_right(seen[name], labels[:, column]) for column, name in enumerate(NAMES)}
             print(f"step {step}  {time.monotonic() - started:.0f} s  losses {_figures(parts)}  right {_figures(right)}", flush=True)
-    save_file({name: value.half().contiguous() for name, value in average.weights.items()}, out)
+            save(average, out)
+    save(average, out)
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB after {step} steps and {pool.made} clips")
+
+
+def save(average: Average, out: Path) -> None:
+    """Write the averaged weights in float16."""
+    save_file({name: value.half().contiguous() for name, value in average.weights.items()}, out)
 
 
 def _share_right(logits: Tensor, labels: Tensor) -> float:
