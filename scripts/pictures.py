@@ -1,6 +1,6 @@
 """Make the pictures of the help pages and the templates' thumbnails, from the real page and from real videos.
 
-    help         web/docs/NODE/node.png: each node as the page draws it
+    help         web/docs/NODE/node.png and docs/images/text_to_video.png: nodes and graph as the page draws them
     thumbnails   workflows/NAME.jpg: a frame of the video that the workflow makes
     screenshots  workflows/NAME.jpg: the template as the page draws it, where its model is too large to run
 """
@@ -54,15 +54,17 @@ def main() -> int:
 
 
 def help_pictures(page: Any) -> None:
-    """Every node of the pack, twice as sharp as on screen, from the text to video template."""
+    """Every node of the text to video template and the whole of it, twice as sharp as on screen."""
     _open(page, WORKFLOWS / "text_to_video.json")
     for node in NODES:
         x, y, width, height = page.evaluate("type => spacetime.centre(type)", node)
         page.wait_for_timeout(500)  # one redraw, also of the text boxes that lie over the canvas
         clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
-        target = ROOT / "web" / "docs" / node / "node.png"
-        _save_small_png(page.screenshot(clip=clip), target)
-        print(target)
+        _save_small_png(page.screenshot(clip=clip), ROOT / "web" / "docs" / node / "node.png")
+    x, y, width, height = page.evaluate("() => spacetime.fit()")
+    page.wait_for_timeout(500)
+    clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
+    _save_small_png(page.screenshot(clip=clip), ROOT / "docs" / "images" / "text_to_video.png")
 
 
 def thumbnails(url: str, console: Console) -> None:
@@ -113,6 +115,7 @@ def _save_small_png(content: bytes, target: Path) -> None:
 
     with Image.open(io.BytesIO(content)) as picture:
         picture.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT).save(target, optimize=True)
+    print(target)
 
 
 if __name__ == "__main__":

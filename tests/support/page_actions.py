@@ -52,7 +52,13 @@ def set_widgets(page: Page, node_type: str, **values: Any) -> None:
 
 def open_help(page: Page, node_type: str) -> None:
     """Select the node and press the info button of the toolbox above it."""
-    page.evaluate("type => app.canvas.selectNode(app.graph.nodes.find(node => node.type === type))", node_type)
+    page.evaluate(
+        """type => {
+            spacetime.centre(type);
+            app.canvas.selectNode(app.graph.nodes.find(node => node.type === type));
+        }""",
+        node_type,
+    )
     page.get_by_test_id("info-button").click()
 
 
