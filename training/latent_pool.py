@@ -16,7 +16,7 @@ from torch import Tensor
 from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
 from training.known_frames import conditioning, draw_known, grey_unknown, known_mask
-from training.world import caption, render, sample_scene
+from training.world import Scene, caption, render, sample_scene
 
 
 @dataclass
@@ -59,7 +59,7 @@ class LatentPool:
         """Render and encode `count` fresh clips; past the pool's size they replace random old ones."""
         stage, rng = self.stage, self.rng
         style = "collage" if rng.random() < self.config["collage_share"] else "picture_book"
-        scenes = [sample_scene(rng, "train", style) for _ in range(count)]
+        scenes = [self._draw_scene(style) for _ in range(count)]
         pixels = render(scenes, stage["frames"], stage["height"], stage["width"], device=str(self.device)).video
         video = pixels.to(self.dtype).div(127.5).sub(1).transpose(1, 2).contiguous()  # [B, 3, T, H, W]
         latent = normalize_latent(self.vae.encode_moments(video)[0].float())
@@ -78,6 +78,13 @@ class LatentPool:
         texts = [one[: int(length)].half() for one, length in zip(embedded, mask.sum(1), strict=True)]
         for i in range(count):
             self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2]))
+
+    def _draw_scene(self, style: str) -> Scene:
+        """A scene of the world with at most `max_things` things."""
+        while True:
+            scene = sample_scene(self.rng, "train", style)
+            if len(scene.things) <= self.config["max_things"]:
+                return scene
 
     def _keep(self, example: Example) -> None:
         if len(self.examples) < self.config["pool"]:

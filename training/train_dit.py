@@ -34,7 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "vae": "weights/vae/spacetime_tiny_vae.safetensors",
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
     "stages": [
-        {"until": 0.45, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 5},
+        {"until": 0.3, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 5},
         {"until": 1.0, "frames": 17, "height": 96, "width": 96, "batch": 24, "fresh": 3},
     ],
     "steps": 20000,
@@ -42,6 +42,7 @@ DEFAULTS: dict[str, Any] = {
     "pool": 12000,
     "pool_start": 512,
     "collage_share": 0.0,
+    "max_things": 3,
     "known_share": 0.2,
     "text_dropout": 0.1,
     "text_tokens": 48,
