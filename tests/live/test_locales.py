@@ -30,15 +30,10 @@ def texts(live_server: HostServer) -> dict[str, dict[str, Any]]:
     return {language: served[language] for language in LANGUAGES}
 
 
-def input_tooltips(node: dict[str, Any]) -> dict[str, str | None]:
-    """Name -> tooltip of what a person can set or connect, with the widget that the page adds beside a seed."""
-    found: dict[str, str | None] = {}
-    for part in ("required", "optional"):
-        for name, (_, options) in node["input"].get(part, {}).items():
-            found[name] = options["tooltip"]
-            if options.get("control_after_generate"):
-                found["control_after_generate"] = None
-    return found
+def input_tooltips(node: dict[str, Any]) -> dict[str, str]:
+    """Name -> tooltip of what a person can set or connect."""
+    parts = (node["input"].get(part, {}) for part in ("required", "optional"))
+    return {name: options["tooltip"] for part in parts for name, (_, options) in part.items()}
 
 
 def translated(texts: dict[str, Any], language: str) -> dict[str, dict[str, Any]]:
@@ -59,9 +54,8 @@ def test_every_node_input_and_output_is_there_and_nothing_else(nodes: dict, text
         assert ours[name].keys() == {"display_name", "description", "inputs", "outputs"}, name
         assert ours[name]["inputs"].keys() == input_tooltips(node).keys(), name
         assert ours[name]["outputs"].keys() == {str(index) for index in range(len(node["output"]))}, name
-        for key, entry in ours[name]["inputs"].items():
-            assert set(entry) == ({"name"} if key == "control_after_generate" else {"name", "tooltip"}), (name, key)
-        assert all(entry.keys() == {"name", "tooltip"} for entry in ours[name]["outputs"].values()), name
+        for part in ("inputs", "outputs"):
+            assert all(entry.keys() == {"name", "tooltip"} for entry in ours[name][part].values()), (name, part)
     assert all(text.strip() for text in all_strings(ours))
 
 
@@ -69,7 +63,7 @@ def test_the_english_is_what_the_nodes_say(nodes: dict, texts: dict) -> None:
     for name, ours in translated(texts, "en").items():
         node = nodes[name]
         assert (ours["display_name"], ours["description"]) == (node["display_name"], node["description"])
-        assert {key: entry.get("tooltip") for key, entry in ours["inputs"].items()} == input_tooltips(node), name
+        assert {key: entry["tooltip"] for key, entry in ours["inputs"].items()} == input_tooltips(node), name
         outputs = [ours["outputs"][str(index)] for index in range(len(node["output"]))]
         assert [entry["name"] for entry in outputs] == node["output_name"]
         assert [entry["tooltip"] for entry in outputs] == node["output_tooltips"]
@@ -78,7 +72,7 @@ def test_the_english_is_what_the_nodes_say(nodes: dict, texts: dict) -> None:
 def test_names_descriptions_and_tooltips_are_chinese(texts: dict) -> None:
     for name, node in translated(texts, "zh").items():
         sentences = [node["display_name"], node["description"]]
-        sentences += [entry["tooltip"] for part in ("inputs", "outputs") for entry in node[part].values() if "tooltip" in entry]
+        sentences += [entry["tooltip"] for part in ("inputs", "outputs") for entry in node[part].values()]
         assert all(CHINESE.search(sentence) for sentence in sentences), name
 
 

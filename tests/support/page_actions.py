@@ -7,6 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+MIDDLE = (800, 500)
 NODE_TYPES = "() => app.graph.nodes.map(node => node.type)"
 
 
@@ -22,16 +23,16 @@ def open_file(page: Page, file: Path) -> None:
 
 
 def search_and_add(page: Page, words: str) -> str:
-    """Open the node search, type `words` and take the first result; its type."""
+    """Double-click an empty canvas, type `words`, take the first result and put it down; its type."""
     page.evaluate("() => app.graph.clear()")
-    page.evaluate("() => app.extensionManager.command.execute('Workspace.SearchBox.Toggle')")
-    box = page.get_by_role("combobox", name="").and_(page.locator("input[aria-controls=results-list]"))
-    box.fill(words)
+    page.mouse.dblclick(*MIDDLE)
+    page.locator("input[aria-controls=results-list]").fill(words)
     first = page.get_by_test_id("result-item").first
     expect(first).to_contain_text("Spacetime")
     first.click()
-    page.wait_for_function("() => app.graph.nodes.length === 1")
-    page.keyboard.press("Escape")
+    page.wait_for_function("() => app.graph.nodes.length === 1")  # it follows the pointer until the next click
+    page.mouse.click(*MIDDLE)
+    page.wait_for_function("() => app.graph.nodes.length === 1 && !app.graph.nodes[0].flags.ghost")
     return node_types(page)[0]
 
 
