@@ -64,7 +64,8 @@ def open_help(page: Page, node_type: str) -> None:
 
 
 def saved_video(page: Page) -> dict[str, str]:
-    """Wait for Save Video to show its video; the entry that the page got: filename, subfolder, type."""
+    """Look at Save Video and wait for its video; the entry that the page got: filename, subfolder, type."""
+    page.evaluate("() => spacetime.centre('SaveVideo')")  # previews are made for nodes in view only
     shown = page.wait_for_function(
         """() => {
             const node = app.graph.nodes.find(node => node.type === 'SaveVideo');
