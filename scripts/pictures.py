@@ -59,7 +59,7 @@ def help_pictures(page: Any) -> None:
     for node in NODES:
         x, y, width, height = page.evaluate("type => spacetime.centre(type)", node)
         page.wait_for_timeout(500)  # one redraw, also of the text boxes that lie over the canvas
-        clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
+        clip = {"x": x - MARGIN, "y": y - 2 * MARGIN, "width": width + 2 * MARGIN, "height": height + 3 * MARGIN}  # with its group's title
         _save_small_png(page.screenshot(clip=clip), ROOT / "web" / "docs" / node / "node.png")
     x, y, width, height = page.evaluate("() => spacetime.fit()")
     page.wait_for_timeout(500)

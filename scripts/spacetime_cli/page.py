@@ -34,7 +34,8 @@ SETTINGS = {
     "Comfy.Workflow.Persist": False,  # every page starts with the same graph
 }
 TOOLS = Path(__file__).with_name("page_tools.js")
-READY = "() => window.app?.graph?.nodes && window.LiteGraph?.registered_node_types?.SpacetimeDecode && document.querySelector('canvas')"
+READY = "() => window.app?.graph?.nodes?.length && window.LiteGraph?.registered_node_types?.SpacetimeDecode"
+"""The first graph is there, which is the last thing that the page does by itself."""
 PATIENCE_SECONDS = 120.0
 LANGUAGES = {"en": "en-US", "zh": "zh-CN"}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-MIDDLE = (800, 500)
+MIDDLE, BESIDE = (800, 500), (780, 480)
 NODE_TYPES = "() => app.graph.nodes.map(node => node.type)"
 
 
@@ -26,11 +26,14 @@ def search_and_add(page: Page, words: str) -> str:
     """Double-click an empty canvas, type `words`, take the first result and put it down; its type."""
     page.evaluate("() => app.graph.clear()")
     page.mouse.dblclick(*MIDDLE)
-    page.locator("input[aria-controls=results-list]").fill(words)
+    box = page.locator("input[aria-controls=results-list]")
+    box.fill(words)
     first = page.get_by_test_id("result-item").first
     expect(first).to_contain_text("Spacetime")
     first.click()
-    page.wait_for_function("() => app.graph.nodes.length === 1")  # it follows the pointer until the next click
+    page.wait_for_function("() => app.graph.nodes.length === 1")
+    expect(box).to_have_count(0)
+    page.mouse.move(*BESIDE)  # the new node follows the pointer until the next click
     page.mouse.click(*MIDDLE)
     page.wait_for_function("() => app.graph.nodes.length === 1 && !app.graph.nodes[0].flags.ghost")
     return node_types(page)[0]
