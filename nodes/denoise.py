@@ -85,8 +85,8 @@ def _sockets() -> list[io.Input]:
 
 
 def _side(name: str) -> io.Int.Input:
-    tooltip = f"{name.capitalize()} in pixels, a multiple of 16. The model in the box was trained on 128."
-    return io.Int.Input(name, default=128, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
+    tooltip = f"{name.capitalize()} in pixels, a multiple of 16. The model in the box was trained on 96."
+    return io.Int.Input(name, default=96, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
 
 
 def _size_widgets() -> list[io.Input]:
@@ -95,12 +95,13 @@ def _size_widgets() -> list[io.Input]:
         _side("height"),
         io.Float.Input(
             "length",
-            default=2.0,
+            default=1.0,
             min=0.0,
             max=86_400.0,
             step=0.25,
             round=0.001,
-            tooltip="Length in seconds (rounded to what the model can make), or in frames (1, 5, 9, ... for Wan).",
+            tooltip="Length in seconds (rounded to what the model can make), or in frames (1, 5, 9, ... for Wan). "
+            "The model in the box was trained on 1 second.",
         ),
         io.Combo.Input("length_unit", options=list(LENGTH_UNITS), default="seconds", tooltip="Whether length counts seconds or frames."),
         io.Float.Input(

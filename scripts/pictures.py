@@ -114,7 +114,7 @@ def _save_small_png(content: bytes, target: Path) -> None:
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        picture.convert("RGB").quantize(128, method=Image.Quantize.MEDIANCUT).save(target, optimize=True)
+        picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
     print(target)
 
 

@@ -197,7 +197,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=Path, help="file with a prompt on each line, to use instead of held-out ones")
     parser.add_argument("--count", type=int, help="held-out prompts (50, or 16 with --quick)")
     parser.add_argument("--language", action="append", choices=LANGUAGES, help="only prompts in this language")
-    parser.add_argument("--size", type=int, default=128, help="width and height of the clips in pixels")
+    parser.add_argument("--size", type=int, default=96, help="width and height of the clips in pixels")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--shift", type=float, default=3.0)

@@ -29,9 +29,10 @@ from training.world.vocabulary import BACKGROUNDS, COLOURS, KINDS, MOTIONS
 NAMES = ("kind", "colour", "background")
 TRANSLATING_SHARE = 0.8
 LARGE_SHARE = 0.3  # of the clips are rendered at twice the size and made smaller
+SHIFT = 2  # cells that clips are shifted by, at most
 SPACING = 4  # frames from one look to the next in a clip of 17
-POOL, FIRST, FRESH, BATCH, FRAMES = 8192, 1024, 8, 96, 2
-GOING_ON = 0.4  # of the full learning rates, for weights that have been trained before
+POOL, FIRST, FRESH, BATCH, FRAMES = 8192, 1024, 24, 96, 2
+GOING_ON = 0.3  # of the full learning rates, for weights that have been trained before
 
 
 @dataclass(frozen=True)
@@ -119,11 +120,29 @@ class ClipPool:
         """Frames [N, 6, 64, 64], marks [N, 16, 16] and labels [N, 3]: some frames of some clips, spoilt at random."""
         rows = torch.randint(min(self.made, POOL), (BATCH,), generator=generator)
         looks = torch.rand(BATCH, LOOKS, generator=generator).argsort(1)[:, :FRAMES]
-        video, which = self.clips.video[rows].float().div_(127.5).sub_(1), torch.arange(BATCH)[:, None]
+        video, marks = move(self.clips.video[rows].float().div_(127.5).sub_(1), self.clips.marks[rows].float(), generator)
+        which = torch.arange(BATCH)[:, None]
         spoilt = spoil(torch.cat([video[which, looks], video.mean(1, keepdim=True)], dim=1), generator)
         frames, mean = spoilt[:, :FRAMES], spoilt[:, FRAMES:]
         frames = torch.cat([frames, frames - mean], dim=2)
-        return frames.flatten(0, 1), self.clips.marks[rows][which, looks].flatten(0, 1).float(), self.clips.labels[rows]
+        return frames.flatten(0, 1), marks[which, looks].flatten(0, 1), self.clips.labels[rows]
+
+
+def move(video: Tensor, marks: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Clips [B, 5, 3, 64, 64] with their marks [B, 5, 16, 16], half of them mirrored, all shifted by the same few cells of the mark."""
+    mirrored = torch.rand(len(video), 1, 1, 1, generator=generator) < 0.5
+    video, marks = torch.where(mirrored[..., None], video.flip(-1), video), torch.where(mirrored, marks.flip(-1), marks)
+    x, y = (int(cells) for cells in torch.randint(-SHIFT, SHIFT + 1, (2,), generator=generator))
+    return _shifted(video.flatten(1, 2), x, y).view_as(video), _shifted(marks, x, y)
+
+
+def _shifted(planes: Tensor, x: int, y: int) -> Tensor:
+    """[B, C, H, W] shifted by x and y cells of the mark, the edges drawn out."""
+    cell, (height, width) = planes.shape[-1] // MARK, planes.shape[-2:]
+    margin = SHIFT * cell
+    padded = F.pad(planes, (margin, margin, margin, margin), mode="replicate")
+    top, left = margin - y * cell, margin - x * cell
+    return padded[..., top : top + height, left : left + width]
 
 
 def spoil(video: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,7 @@ from training.checker import LOOKS, MARK, Checker, follow, load_checker, prepare
 from training.evaluate import FILES, Row, load_models, prompt_rows, table
 from training.measures import Verdict, judge, rates, rendered_truth
 from training.prompts import Prompt, held_out_prompts, named_labels, read_prompts
-from training.train_checker import random_scene
+from training.train_checker import move, random_scene
 from training.verdict_sheet import verdict_sheet
 from training.world import LABELS, is_held_out
 from training.world.vocabulary import KINDS
@@ -138,6 +138,16 @@ def test_the_readers_training_scenes_do_not_give_things_away_by_their_place() ->
     fish = [scene.background for scene in scenes if scene.things[0].kind == "fish"]
     assert len(fish) == pytest.approx(4000 / len(KINDS), rel=0.4)
     assert fish.count("underwater") == pytest.approx(len(fish) / len(LABELS["background"]), abs=12)
+
+
+def test_the_readers_marks_move_with_the_pictures_they_mark() -> None:
+    generator = torch.Generator().manual_seed(3)
+    marks = torch.rand(6, LOOKS, MARK, MARK, generator=generator)
+    video = marks.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, None].repeat(1, 1, 3, 1, 1)
+    for _ in range(5):
+        moved, moved_marks = move(video, marks, generator)
+        assert torch.equal(moved[:, :, 1, ::4, ::4], moved_marks)
+    assert any(not torch.equal(move(video, marks, generator)[1], marks) for _ in range(3))
 
 
 def test_the_table_says_what_is_met(verdicts: list[Verdict]) -> None:
