@@ -60,11 +60,11 @@ def help_pictures(page: Any) -> None:
         x, y, width, height = page.evaluate("type => spacetime.centre(type)", node)
         page.wait_for_timeout(500)  # one redraw, also of the text boxes that lie over the canvas
         clip = {"x": x - MARGIN, "y": y - 2 * MARGIN, "width": width + 2 * MARGIN, "height": height + 3 * MARGIN}  # with its group's title
-        _save_small_png(page.screenshot(clip=clip), ROOT / "web" / "docs" / node / "node.png")
+        _save_png(page.screenshot(clip=clip), ROOT / "web" / "docs" / node / "node.png")
     x, y, width, height = page.evaluate("() => spacetime.fit()")
     page.wait_for_timeout(500)
     clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
-    _save_small_png(page.screenshot(clip=clip), ROOT / "docs" / "images" / "text_to_video.png")
+    _save_png(page.screenshot(clip=clip), ROOT / "docs" / "images" / "text_to_video.png")
 
 
 def thumbnails(url: str, console: Console) -> None:
@@ -109,12 +109,12 @@ def _save_thumbnail(picture: Any, target: Path) -> None:
     print(target)
 
 
-def _save_small_png(content: bytes, target: Path) -> None:
-    """A screenshot has few colours: a palette makes its file several times smaller."""
+def _save_png(content: bytes, target: Path) -> None:
+    """Write a screenshot as small as PNG allows without changing a pixel."""
     from PIL import Image
 
     with Image.open(io.BytesIO(content)) as picture:
-        picture.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+        picture.convert("RGB").save(target, optimize=True)
     print(target)
 
 
