@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 
@@ -19,6 +20,7 @@ def main() -> int:
     made.add_argument("--port", type=int, help=f"port on this machine (default: {USUAL_PORT}, or a free one if taken)")
     made.add_argument("comfyui_options", nargs="*", metavar="-- OPTION", help="more options for ComfyUI's main.py")
     options = made.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts it in the background ignores Ctrl-C for it
     console = Console()
     host = ensure_host(options.comfyui, console)
     port = options.port or (USUAL_PORT if is_free(USUAL_PORT) else free_port())

@@ -170,7 +170,7 @@ def test_a_text_cut_between_words_has_the_same_tokens(text, tokenizer):
 
 
 def test_decoding_gives_the_words_back(tokenizer):
-    assert tokenizer.decode(tokenizer.encode("A red ball rolls.")).split() == ["a", "red", "ball", "rolls", "."]
+    assert tokenizer.decode(tokenizer.encode("A red ball rolls.")) == "a red ball rolls."
 
 
 def test_known_words_raise_no_warning(tokenizer):
