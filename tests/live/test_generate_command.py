@@ -148,6 +148,11 @@ def wait_for_line(running: subprocess.Popen[str], text: str) -> None:
     pytest.fail(f"the command ended without saying {text!r}")
 
 
+def interrupt(url: str) -> None:
+    """Ask the server to stop what it runs. It forgets this when a job is just starting, so ask again until it has stopped."""
+    urllib.request.urlopen(urllib.request.Request(f"{url}/interrupt", data=b"{}", method="POST"), timeout=30).close()
+
+
 def error_of(done: subprocess.CompletedProcess[str]) -> str:
     """The one sentence at the end of standard error."""
     return done.stderr.splitlines()[-1]
@@ -294,9 +299,8 @@ def test_ctrl_c_takes_a_waiting_job_out_of_the_queue(
 
 def test_a_job_cancelled_from_elsewhere_is_told_as_that(command: Command, live_server: HostServer) -> None:
     running = command.start(slow(), "--server", live_server.url)
-    wait_for_line(running, "Image")  # a finished stage: before the first one the server forgets an interrupt
-    request = urllib.request.Request(f"{live_server.url}/interrupt", data=b"{}", method="POST")
-    urllib.request.urlopen(request, timeout=30).close()
+    wait_for_line(running, "Image")
+    wait_for(lambda: interrupt(live_server.url) or running.poll() is not None, "the end of the command")
     _, told = running.communicate(timeout=60)
     assert running.returncode == Exit.CANCELLED
     assert told.splitlines()[-1] == "error: Cancelled: the job was cancelled on the server"
