@@ -139,6 +139,15 @@ def wait_for(truth: Any, what: str, seconds: float = 60.0) -> None:
         time.sleep(0.05)
 
 
+def wait_for_line(running: subprocess.Popen[str], text: str) -> None:
+    """Read standard error until a line has `text`."""
+    assert running.stderr is not None
+    for line in running.stderr:
+        if text in line:
+            return
+    pytest.fail(f"the command ended without saying {text!r}")
+
+
 def interrupt(url: str) -> None:
     """Ask the server to stop what it runs. It forgets this when a job is just starting, so ask again until it has stopped."""
     urllib.request.urlopen(urllib.request.Request(f"{url}/interrupt", data=b"{}", method="POST"), timeout=30).close()
