@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.dit import DiTConfig, WanDiT
@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "num_heads": 4,
     "vae": "weights/vae/spacetime_tiny_vae.safetensors",
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
+    "start_from": None,
     "stages": [
         {"until": 0.3, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 5},
         {"until": 1.0, "frames": 17, "height": 96, "width": 96, "batch": 24, "fresh": 3},
@@ -95,6 +96,8 @@ class Trainer:
         sizes = {name: config[name] for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
         text_dim = self.encoder.config.d_model
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
+        if config["start_from"]:
+            self.model.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
         matrices = [p for name, p in self.model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
         self.optimizers = Optimizers(self.model, matrices, config["lr"], config["muon_lr"])
         self.average = Average(self.model, config["ema"])

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
@@ -22,6 +22,7 @@ from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
     "base_width": 16,
+    "start_from": None,
     "steps": 6000,
     "minutes": None,
     "batch": 6,
@@ -142,6 +143,8 @@ def train(config: dict[str, Any], folder: Path) -> None:
     torch.manual_seed(config["seed"])
     vae = CausalVideoVAE(VAEConfig(base_width=config["base_width"])).to(device).optimize_layout()
     start_near_identity(vae)
+    if config["start_from"]:
+        vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
     matrices = [p for p in vae.parameters() if p.ndim >= 4 and p.shape[1] > 1]
     optimizers = Optimizers(vae, matrices, config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
