@@ -6,6 +6,7 @@ Stopping with Ctrl-C or SIGTERM writes a checkpoint first; the same command then
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
@@ -173,6 +174,26 @@ def read_config(path: Path, defaults: dict[str, Any], overrides: list[str]) -> d
     if unknown:
         raise ValueError(f"config: expected names out of {sorted(defaults)}, got {unknown}; correct the config file")
     return {**defaults, **given}
+
+
+def run_command(
+    description: str | None,
+    default_config: Path,
+    defaults: dict[str, Any],
+    train: Callable[[dict[str, Any], Path], None],
+    export: Callable[[Path, Path], None],
+) -> None:
+    """The command line of a training script: `train(config, run folder)`, or with --export `export(run folder, file)`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=default_config)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--export", type=Path, help="write the averaged weights here and stop")
+    parser.add_argument("overrides", nargs="*", help="name=value")
+    arguments = parser.parse_args()
+    if arguments.export:
+        export(arguments.out, arguments.export)
+    else:
+        train(read_config(arguments.config, defaults, arguments.overrides), arguments.out)
 
 
 def psnr(a: Tensor, b: Tensor, value_range: float = 2.0) -> float:

@@ -6,7 +6,6 @@ Muon (Keller Jordan, 2024), everything else with AdamW. A run goes through stage
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -23,7 +21,7 @@ from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE, denormalize_latent
 from training.latent_pool import Batch, LatentPool
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, read_config
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -79,8 +77,7 @@ def flow_loss(model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mas
 
 def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
     """The finished VAE in bfloat16, for encoding the training clips."""
-    with safe_open(path, "pt") as file:
-        weights = {name: file.get_tensor(name).float() for name in file.keys()}
+    weights = {name: value.float() for name, value in load_file(path).items()}
     return CausalVideoVAE.from_state_dict(weights).to(device, torch.bfloat16).optimize_layout()
 
 
@@ -203,6 +200,11 @@ def sample_videos(
     return torch.cat([vae.decode_chunk(denormalize_latent(one[None]).to(dtype)).float().clamp(-1, 1) for one in latent])
 
 
+def train(config: dict[str, Any], folder: Path) -> None:
+    """Run, or go on with, the training that `config` describes."""
+    Trainer(config, folder).train()
+
+
 def export(folder: Path, target: Path) -> None:
     """Write the averaged weights of a run in bfloat16, with the metadata from which any Wan loader builds the network."""
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
@@ -215,18 +217,5 @@ def export(folder: Path, target: Path) -> None:
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB after {state['step']} steps, {state['spent'] / 60:.0f} minutes")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("training/configs/dit.json"))
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--export", type=Path, help="write the averaged weights here and stop")
-    parser.add_argument("overrides", nargs="*", help="name=value")
-    arguments = parser.parse_args()
-    if arguments.export:
-        export(arguments.out, arguments.export)
-    else:
-        Trainer(read_config(arguments.config, DEFAULTS, arguments.overrides), arguments.out).train()
-
-
 if __name__ == "__main__":
-    main()
+    run_command(__doc__, Path("training/configs/dit.json"), DEFAULTS, train, export)

@@ -7,7 +7,6 @@ statistics of Wan latents and that the host's linear step preview shows roughly 
 
 from __future__ import annotations
 
-import argparse
 import random
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, read_config
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -242,18 +241,5 @@ def export(folder: Path, target: Path) -> None:
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB, held-out PSNR {held_out_psnr(stored, torch.device('cpu'))}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--config", type=Path, default=Path("training/configs/vae.json"))
-    parser.add_argument("--out", type=Path, required=True, help="folder of the run")
-    parser.add_argument("--export", type=Path, help="write the finished weights here and stop")
-    parser.add_argument("overrides", nargs="*", help="name=value")
-    arguments = parser.parse_args()
-    if arguments.export:
-        export(arguments.out, arguments.export)
-    else:
-        train(read_config(arguments.config, DEFAULTS, arguments.overrides), arguments.out)
-
-
 if __name__ == "__main__":
-    main()
+    run_command(__doc__, Path("training/configs/vae.json"), DEFAULTS, train, export)
