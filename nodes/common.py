@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from comfy_api.latest import io
-from server import PromptServer
+
+from ..video.host_progress import tell_node
 
 CATEGORY = "spacetime"
 
@@ -24,6 +25,5 @@ def search_aliases(node_id: str) -> list[str]:
 
 def show_on_node(text: str, hidden: io.HiddenHolder | None) -> None:
     """Show a line of text under the running node, whose `cls.hidden` holds its id, in the page that queued it, if one did."""
-    server = getattr(PromptServer, "instance", None)
-    if hidden is not None and server is not None and server.client_id is not None:
-        server.send_progress_text(text, hidden.unique_id, server.client_id)
+    if hidden is not None:
+        tell_node(text, hidden.unique_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from comfy_api.latest import io
 
-from ..video.host_video import decode_to_videos
+from ..video.host_decode import decode_to_videos
 from .common import CATEGORY, search_aliases
 
 

@@ -1,41 +1,51 @@
-"""The host's VIDEO over a lazy frame stream: every stock node that takes a video pulls it, nothing holds all frames."""
+"""The host's VIDEO over a lazy frame stream, and any VIDEO of the host as a stream: nothing here holds all frames."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import IO, Any
 
 import comfy.model_management
-import comfy.utils
 import folder_paths
 import torch
-from comfy.cli_args import args
 from comfy_api.latest import Input, InputImpl, Types
 
-from ..model_loaders.vae import is_wan21, streaming_patcher
-from .decode import decode_chunks, fastest_cpu_dtype
+from . import preflight
 from .encode import CODEC_OPTIONS, Encoding, appearing_at_the_end, container_for, encode
-from .stream import FrameStream, frame_rate
+from .file_source import file_stream
+from .host_progress import Pull
+from .sound import Sound
+from .stream import FrameStream, as_float
 
-NODE = "Spacetime Decode"
 MP4_FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
 """What the host calls an mp4 file."""
+_FORMATS = {"mp4": MP4_FORMAT, "mov": MP4_FORMAT, "matroska": "matroska,webm", "webm": "matroska,webm"}
+_HELD_FRAMES = 4  # of a clip in memory, given out at a time
 
 
 class LazyVideo(Input.Video):
     """A VIDEO whose frames are made while it is saved.
 
-    After the first save the file answers for it: a second save with the same settings copies the file, without making the frames again.
+    After the first save the file answers for it: another save with the same settings copies the file, and whoever asks for a file gets it,
+    without making the frames again. Settings that change the pictures, and `get_components`, make them anew: nothing is lost twice.
     """
 
     def __init__(self, stream: FrameStream) -> None:
         self._stream = stream
         self._saved: _SavedFile | None = None
+
+    @property
+    def stream(self) -> FrameStream:
+        """The recipe of the frames, for a further stage."""
+        return self._stream
 
     def get_dimensions(self) -> tuple[int, int]:
         return self._stream.width, self._stream.height
@@ -50,29 +60,33 @@ class LazyVideo(Input.Video):
         return self._stream.duration
 
     def get_bit_depth(self) -> int:
-        return 8
+        return 10 if self._stream.bit_depth > 8 else 8
 
     def get_container_format(self) -> str:
-        return MP4_FORMAT
+        saved = self._file()
+        return _FORMATS.get(saved.encoding.container, saved.encoding.container) if saved else MP4_FORMAT
 
     def get_active_trim_window(self) -> tuple[float, float]:
         return 0.0, 0.0  # a trimmed LazyVideo is a stream of its own, and its file begins where it begins
 
     def get_components(self) -> Types.VideoComponents:
-        """All frames at once, always from the stream, so that they do not depend on what was saved before."""
-        images = torch.empty(self._stream.frames, self._stream.height, self._stream.width, 3)
+        """All frames and the sound at once, always from the stream, so that they do not depend on what was saved before."""
+        stream = self._stream
+        _refuse_what_cannot_fit(stream, preflight.holding_all(stream))
+        images = torch.empty(stream.frames, stream.height, stream.width, 3)
         position = 0
-        for chunk in _watched(self._stream):
-            images[position : position + chunk.shape[0]] = chunk
-            position += chunk.shape[0]
-        return Types.VideoComponents(images=images, frame_rate=self._stream.frame_rate)
+        with Pull(stream, "collecting the frames") as pull, contextlib.closing(_generator(pull.stream)) as chunks:
+            for chunk in chunks:
+                images[position : position + chunk.shape[0]] = as_float(chunk)
+                position += chunk.shape[0]
+                pull.advance(position)
+            audio = _host_audio(stream)
+        return Types.VideoComponents(images=images, audio=audio, frame_rate=stream.frame_rate)
 
     def get_stream_source(self) -> str:
         """Path of a file with this video: the saved one, or a temporary one made now."""
-        if self._saved is None or not self._saved.is_intact():
-            handle, path = tempfile.mkstemp(prefix="spacetime-", suffix=".mp4", dir=_temporary_folder())
-            os.close(handle)
-            self.save_to(path)
+        if self._file() is None:
+            self.save_to(temporary_path("video", ".mp4"))
         assert self._saved is not None
         return self._saved.path
 
@@ -85,17 +99,28 @@ class LazyVideo(Input.Video):
         bit_depth: int | None = None,
         crf: float | None = None,
     ) -> None:
-        if _plain(codec) not in CODEC_OPTIONS:
-            raise ValueError(f"Video: expected the codec auto or h264, got '{_plain(codec)}'; choose auto")
-        container = container_for(path, _plain(format))
-        encoding = Encoding(container, bit_depth or self.get_bit_depth(), crf, metadata or {})
-        if self._saved is not None and self._saved.is_intact() and self._saved.holds(encoding):
-            self._saved.copy_to(path, metadata)
+        if plain(codec) not in CODEC_OPTIONS:
+            raise ValueError(f"Video: expected the codec auto or h264, got '{plain(codec)}'; choose auto")
+        container = container_for(path, plain(format))
+        self.save_as(path, Encoding(container, bit_depth=bit_depth or self.get_bit_depth(), crf=crf, metadata=metadata or {}))
+
+    def save_as(self, path: str | os.PathLike[str] | IO[bytes], encoding: Encoding) -> None:
+        """Write the video as `encoding` says, or copy the file that an earlier save wrote that way; no partial file is left on failure.
+
+        Raises:
+            ValueError: it cannot be written so, or cannot fit into memory or on the disk.
+            StageError: making a frame failed.
+        """
+        saved = self._file()
+        if saved is not None and saved.holds(encoding):
+            saved.copy_to(path, encoding.metadata)
             return
-        progress = comfy.utils.ProgressBar(self._stream.frames)
-        encode(_interruptible(self._stream), path, encoding, on_frames=lambda frames: progress.update_absolute(frames))
-        if isinstance(path, (str, os.PathLike)):
-            self._saved = _SavedFile(os.fspath(path), encoding)
+        target = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
+        _refuse_what_cannot_fit(self._stream, preflight.writing(self._stream, encoding), target)
+        with Pull(self._stream, "encoding") as pull:
+            encode(pull.stream, path, encoding, on_frames=pull.advance)
+        if target is not None:
+            self._saved = _SavedFile(target, encoding)
 
     def as_trimmed(self, start_time: float | None = None, duration: float | None = None, strict_duration: bool = False) -> LazyVideo | None:
         trimmed = self._stream.trimmed(start_time or 0.0, duration or 0.0)
@@ -103,6 +128,10 @@ class LazyVideo(Input.Video):
         if trimmed is None or (strict_duration and trimmed.duration + half_a_frame < (duration or 0.0)):
             return None
         return LazyVideo(trimmed)
+
+    def _file(self) -> _SavedFile | None:
+        """The file that was saved, if it is still there as it was written."""
+        return self._saved if self._saved is not None and self._saved.is_intact() else None
 
 
 class _SavedFile:
@@ -119,10 +148,9 @@ class _SavedFile:
 
     def holds(self, encoding: Encoding) -> bool:
         """Whether it was written as `encoding` asks, whatever its metadata."""
-        mine = self.encoding
-        return (mine.container, mine.bit_depth, mine.crf) == (encoding.container, encoding.bit_depth, encoding.crf)
+        return replace(self.encoding, metadata={}) == replace(encoding, metadata={})
 
-    def copy_to(self, target: str | IO[bytes], metadata: dict | None) -> None:
+    def copy_to(self, target: str | os.PathLike[str] | IO[bytes], metadata: dict | None) -> None:
         """The same streams in a new file with other metadata."""
         source = InputImpl.VideoFromFile(self.path)
         if isinstance(target, (str, os.PathLike)):
@@ -139,92 +167,103 @@ class _SavedFile:
         return found.st_size, found.st_mtime_ns
 
 
-def decode_to_videos(vae: Any, latent: dict[str, Any], fps: float) -> list[LazyVideo]:
-    """One lazy VIDEO for each clip of a LATENT's batch; nothing is decoded yet.
+def stream_of(video: Any, node: str) -> FrameStream:
+    """Any VIDEO of the host as a frame stream: a lazy one's own, a file read chunk by chunk, frames that are in memory already as they are.
 
     Raises:
-        ValueError: the latent does not belong to the VAE, or the frame rate is none; the message begins with the node's name.
+        ValueError: it holds no frames; one sentence that begins with `node`.
     """
-    vae.throw_exception_if_invalid()
-    samples = latent["samples"]
-    _check_latent(vae, samples)
-    rate = frame_rate(fps, NODE)
-    streams_exactly = is_wan21(vae)
-    return [LazyVideo(_decode_stream(vae, clip, rate, streams_exactly)) for clip in samples.split(1)]
+    if isinstance(video, LazyVideo):
+        return video.stream
+    if isinstance(video, InputImpl.VideoFromComponents):
+        return _stream_in_memory(video, node)
+    if not isinstance(video, Input.Video):
+        raise ValueError(f"{node}: expected a VIDEO, got {type(video).__name__}; connect Load Video, Create Video or a Spacetime node")
+    source = video.get_stream_source()
+    if not isinstance(source, (str, io.BytesIO)):
+        source = os.fspath(source)
+    path = source
+
+    def sound(start: float, duration: float) -> Sound | None:
+        from .sound import file_sound
+
+        return file_sound(path, start, duration)
+
+    return file_stream(path, node=node, window=video.get_active_trim_window(), sound=sound)
 
 
-def _check_latent(vae: Any, samples: torch.Tensor) -> None:
-    if vae.latent_dim != 3:
-        raise ValueError(f"{NODE}: expected a video VAE, got one for {'sound' if vae.latent_dim == 1 else 'images'}; use VAE Decode for it")
-    if samples.ndim != 5:
-        raise ValueError(f"{NODE}: expected a video latent [B, C, T, H, W], got {list(samples.shape)}; connect the latent of a video model")
-    if samples.shape[1] != vae.latent_channels:
-        raise ValueError(
-            f"{NODE}: expected a {vae.latent_channels}-channel latent for this VAE, got {samples.shape[1]} channels; "
-            "load the VAE that belongs to the model"
-        )
+def sound_of(audio: dict[str, Any] | None) -> Sound | None:
+    """The host's AUDIO, {"waveform": [1, C, N] in -1..1, "sample_rate"}, as a sound; None where there is none."""
+    if not audio or audio["waveform"].shape[-1] == 0:
+        return None
+    from .sound import TensorSound
+
+    return TensorSound(audio["waveform"][0].float().cpu(), int(audio["sample_rate"]))
 
 
-def _decode_stream(vae: Any, clip: torch.Tensor, rate: Fraction, streams_exactly: bool) -> FrameStream:
-    """The frames of one clip [1, C, T', h, w]."""
-    scale = vae.spacial_compression_decode()
-    make_chunks = _causal_chunks if streams_exactly else _whole_chunks
+def temporary_path(name: str, ending: str) -> str:
+    """A new path in the host's folder for temporary files, which the host empties when it starts and ends."""
+    folder = folder_paths.get_temp_directory()
+    os.makedirs(folder, exist_ok=True)
+    return os.path.join(folder, f"spacetime-{name}-{secrets.token_hex(6)}{ending}")
+
+
+def plain(option: Any) -> str:
+    """The text of an option that is text or one of the host's enumerations."""
+    return str(getattr(option, "value", option)).lower()
+
+
+def _stream_in_memory(video: Any, node: str) -> FrameStream:
+    components = video.get_components()
+    images = components.images[..., :3]
+    if images.ndim != 4 or not images.shape[0]:
+        raise ValueError(f"{node}: expected a video with frames, got {list(images.shape)}; connect another video")
+
+    def make_chunks(first: int) -> Iterator[torch.Tensor]:
+        for start in range(first, images.shape[0], _HELD_FRAMES):
+            yield images[start : start + _HELD_FRAMES].float().cpu()
+
+    frames, height, width, _ = images.shape
     return FrameStream(
-        width=clip.shape[-1] * scale,
-        height=clip.shape[-2] * scale,
-        frames=vae.upscale_ratio[0](clip.shape[2]),
-        frame_rate=rate,
-        make_chunks=lambda: make_chunks(vae, clip),
+        name="Frames in memory",
+        width=width,
+        height=height,
+        frames=frames,
+        frame_rate=Fraction(components.frame_rate).limit_denominator(100000),
+        make_chunks=make_chunks,
+        sound=sound_of(components.audio),
+        bit_depth=video.get_bit_depth(),
     )
 
 
-def _causal_chunks(vae: Any, clip: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Frames through our streaming network on the VAE's own weights."""
-    dtype = decode_dtype(vae)
-    patcher = streaming_patcher(vae, dtype, memory=vae.memory_used_decode(clip.shape, dtype))
-    yield from decode_chunks(patcher.model, clip)
+def _host_audio(stream: FrameStream) -> dict[str, Any] | None:
+    """The sound of a stream as the host's AUDIO, as long as the pictures; None where it has none."""
+    sound = stream.sound
+    if sound is None:
+        return None
+    waveform = torch.zeros(1, sound.channels, round(stream.duration * sound.sample_rate))
+    position = 0
+    for block in sound.blocks():
+        block = block[:, : waveform.shape[2] - position]
+        waveform[0, :, position : position + block.shape[1]] = block
+        position += block.shape[1]
+        if position >= waveform.shape[2]:
+            break
+    return {"waveform": waveform, "sample_rate": sound.sample_rate}
 
 
-def _whole_chunks(vae: Any, clip: torch.Tensor) -> Iterator[torch.Tensor]:
-    """Frames through the host, which holds the whole clip meanwhile."""
-    logging.warning(f"{NODE}: this VAE cannot be decoded as a stream yet, so the whole clip is held in memory")
-    yield from vae.decode(clip)[0, ..., :3].float().cpu().split(4)
+def _generator(stream: FrameStream) -> Any:
+    """The chunks, which are always a generator and can be closed."""
+    return stream.chunks()
 
 
-def decode_dtype(vae: Any) -> torch.dtype:
-    """The precision to decode in: the host's choice, but on a CPU that is faster with bfloat16 that, unless --fp32-vae is set."""
-    if comfy.model_management.is_device_cpu(vae.device) and not args.fp32_vae:
-        return fastest_cpu_dtype()
-    return vae.vae_dtype
-
-
-def _watched(stream: FrameStream) -> Iterator[torch.Tensor]:
-    """The chunks of a stream with the host's progress bar and cancel button."""
-    progress = comfy.utils.ProgressBar(stream.frames)
-    done = 0
-    for chunk in _interruptible(stream).chunks():
-        yield chunk
-        done += chunk.shape[0]
-        progress.update_absolute(done)
-
-
-def _interruptible(stream: FrameStream) -> FrameStream:
-    """The same stream, which ends with the host's exception before the next chunk when the job was cancelled."""
-
-    def chunks() -> Iterator[torch.Tensor]:
-        for chunk in stream.chunks():
-            comfy.model_management.throw_exception_if_processing_interrupted()
-            yield chunk
-
-    return FrameStream(stream.width, stream.height, stream.frames, stream.frame_rate, chunks)
-
-
-def _temporary_folder() -> str:
-    folder = folder_paths.get_temp_directory()
-    os.makedirs(folder, exist_ok=True)
-    return folder
-
-
-def _plain(option: Any) -> str:
-    """The text of an option that is text or one of the host's enumerations."""
-    return str(getattr(option, "value", option)).lower()
+def _refuse_what_cannot_fit(stream: FrameStream, needed: preflight.Estimate, target: str | None = None) -> None:
+    device = comfy.model_management.get_torch_device()
+    on_cpu = comfy.model_management.is_device_cpu(device)
+    room = preflight.Room(
+        ram=preflight.available_ram(),
+        device=None if on_cpu else comfy.model_management.get_total_memory(device),
+        disk=preflight.free_disk(target) if target else None,
+    )
+    logging.info("%s", preflight.told(stream, needed, room))
+    preflight.refuse_what_cannot_fit(stream, needed, room)

@@ -17,6 +17,11 @@ def check() -> None:
     _question.get()()
 
 
+def question() -> Callable[[], None]:
+    """What `check` calls in this context; a thread that does part of the work asks it too."""
+    return _question.get()
+
+
 @contextlib.contextmanager
 def asking(question: Callable[[], None]) -> Iterator[None]:
     """While the body runs, `check()` in this context calls `question`, which raises to end the work."""

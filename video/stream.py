@@ -86,7 +86,7 @@ class FrameStream:
         frames: int | None = None,
         frame_rate: Fraction | None = None,
         bit_depth: int | None = None,
-        needs: Needs = Needs(),  # noqa: B008 (it is frozen)
+        needs: Needs = Needs(),
     ) -> FrameStream:
         """This stream through one more stage. Name what the stage changes: size, number of frames, rate. The sound stays.
 
@@ -97,7 +97,7 @@ class FrameStream:
         def make_chunks(first: int) -> Iterator[Tensor]:
             if keeps_frames:
                 return stage(self.chunks(first))
-            return _skipping(stage(self.chunks()), first)
+            return skipping(stage(self.chunks()), first)
 
         return replace(
             self,
@@ -127,9 +127,7 @@ class FrameStream:
         def make_chunks(skip: int) -> Iterator[Tensor]:
             return _taking(self.chunks(first + skip), end - first - skip)
 
-        return replace(
-            self, name="Trim", frames=end - first, make_chunks=make_chunks, sources=(self,), sound=sound, needs=Needs()
-        )
+        return replace(self, name="Trim", frames=end - first, make_chunks=make_chunks, sources=(self,), sound=sound, needs=Needs())
 
     def chain(self) -> list[FrameStream]:
         """Every stream that this one is made from, itself last, each once."""
@@ -199,7 +197,7 @@ def _watched(stream: FrameStream, chunks: Iterator[Tensor]) -> Generator[Tensor,
                 chunk = next(chunks, None)
             except StageError:
                 raise
-            except (Exception,) as error:
+            except Exception as error:
                 raise StageError(_told(stream.name, error)) from error
             finally:
                 if watch:
@@ -223,7 +221,7 @@ def _first_frame_at(seconds: float, rate: Fraction) -> int:
     return math.ceil(seconds * float(rate) - 1e-3)
 
 
-def _skipping(chunks: Iterator[Tensor], first: int) -> Iterator[Tensor]:
+def skipping(chunks: Iterator[Tensor], first: int) -> Iterator[Tensor]:
     """The chunks without their first `first` frames."""
     for chunk in chunks:
         if first < chunk.shape[0]:
