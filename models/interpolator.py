@@ -1,0 +1,435 @@
+"""RIFE's IFNet, versions 4.0 to 4.26: a frame at any time between two frames, by flows refined from coarse to fine.
+
+Follows the published networks (github.com/hzwer/Practical-RIFE) in parameter names and maths. Which version a checkpoint is, is read from
+its tensors. What differs from a plain reading of the maths is only the order of work: a block that looks at the frames in 1/s of their size
+needs the warped frames at four pixels of each s x s square, so only those are warped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2  # of every leaky ReLU
+RESIDUAL_LAYERS = 8  # in every block, in every version
+LARGEST_FLOW = 32.0  # pixels; above it, RIFE 4.0 and 4.1 begin again at half the size
+
+PREFIXES = ("module.", "flownet.")
+
+
+@dataclass(frozen=True)
+class Head:
+    """The encoder that gives each frame features: channels inside and out, and how its layers are named.
+
+    `layout` is "named" (cnn0 ... cnn3) or "sequence" (four convolutions in an nn.Sequential) or "pair" (two of them, nothing between).
+    """
+
+    layout: str
+    inside: int
+    out: int
+
+
+@dataclass(frozen=True)
+class IFNetConfig:
+    """What tells one version from another.
+
+    channels: width of each block, coarse to fine.  scales: the size that each block looks at is 1/scale.  outputs: channels of a block's
+    answer: 4 of flow, 1 of mask, and in some versions one unused or 8 of features for the next block.  groups: of the residual
+    convolutions.  prelu: learned slopes.  residual: blocks of layers that each add to their input (4.5 on) with a shuffle at the end.
+    """
+
+    versions: str
+    channels: tuple[int, ...]
+    scales: tuple[int, ...] = (8, 4, 2, 1)
+    outputs: int = 6
+    head: Head | None = None
+    groups: int = 1
+    prelu: bool = False
+    residual: bool = True
+
+    @property
+    def features(self) -> int:
+        """Channels that a block hands to the next one beside flow and mask."""
+        return 8 if self.outputs == 13 else 0
+
+    @property
+    def adds_masks(self) -> bool:
+        """Whether masks are summed over the blocks (up to 4.6) or each replaces the last."""
+        return self.head is None
+
+    @property
+    def multiple(self) -> int:
+        """Height and width have to be multiples of this; versions that may begin again at half the size need twice as much."""
+        return 4 * self.scales[0] * (2 if self.prelu else 1)
+
+    @classmethod
+    def from_state_dict(cls, state_dict: Mapping[str, Tensor]) -> IFNetConfig:
+        """The version that a checkpoint in canonical names (see `canonical_names`) holds.
+
+        Raises:
+            ValueError: its tensors belong to no known version; the message says what they look like.
+        """
+        found = _look(state_dict)
+        for version in VERSIONS:
+            if version == IFNetConfig(version.versions, scales=version.scales, **found):  # type: ignore[arg-type]
+                return version
+        raise ValueError(f"expected RIFE 4.0 to 4.26, got {_describe(found)}")
+
+
+_NAMED_LARGE = Head("named", 32, 8)
+_NAMED_SMALL = Head("named", 16, 4)
+_USUAL = (192, 128, 96, 64)
+_LITE = (128, 96, 64, 48)
+
+VERSIONS: tuple[IFNetConfig, ...] = (
+    IFNetConfig("4.0 or 4.1", _USUAL, outputs=5, prelu=True, residual=False),
+    IFNetConfig("4.2 to 4.4", _USUAL, outputs=5, residual=False),
+    IFNetConfig("4.5", _USUAL, outputs=5),
+    IFNetConfig("4.6", _USUAL),
+    IFNetConfig("4.7 to 4.9", _USUAL, head=Head("pair", 16, 4)),
+    IFNetConfig("4.10 to 4.12", _USUAL, head=Head("sequence", 32, 8)),
+    IFNetConfig("4.12.lite or 4.13.lite", _LITE, head=Head("sequence", 32, 4)),
+    IFNetConfig("4.13 to 4.19 or 4.24", _USUAL, head=_NAMED_LARGE),
+    IFNetConfig("4.14.lite", _USUAL, head=_NAMED_LARGE, groups=2),
+    IFNetConfig("4.15.lite to 4.17.lite", _LITE, head=_NAMED_SMALL),
+    IFNetConfig("4.20", (384, 192, 96, 48), head=_NAMED_LARGE),
+    IFNetConfig("4.21 to 4.23", (256, 192, 96, 48), outputs=13, head=_NAMED_LARGE),
+    IFNetConfig("4.22.lite", (192, 128, 64, 32), outputs=13, head=_NAMED_SMALL),
+    IFNetConfig("4.25 or 4.26", (192, 128, 96, 64, 32), (16, 8, 4, 2, 1), outputs=13, head=_NAMED_SMALL),
+    IFNetConfig("4.25.lite", (192, 128, 96, 64, 24), (32, 16, 8, 4, 1), outputs=13, head=_NAMED_SMALL),
+    IFNetConfig("4.25.heavy", (384, 256, 192, 128, 64), (16, 8, 4, 2, 1), outputs=13, head=_NAMED_SMALL),
+    IFNetConfig("4.26.heavy", (192, 128, 96, 64, 32), (16, 8, 4, 2, 1), outputs=13, head=Head("named", 16, 16)),
+)
+"""Every published version. Scales cannot be read from tensors, so a checkpoint that equals no row is refused, not guessed."""
+
+
+def canonical_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors that interpolate, named `block0.conv0...` and `encode...`.
+
+    Takes published checkpoints, with and without `module.` or `flownet.` before each name, and ComfyUI's own `blocks.0.conv0...`.
+    Teachers and refiners that only training used are left out.
+    """
+    named = {}
+    for name, tensor in state_dict.items():
+        for prefix in PREFIXES:
+            name = name.removeprefix(prefix)
+        name = re.sub(r"^blocks\.(\d+)\.", r"block\1.", name)
+        if re.match(r"(block\d+|encode)\.", name):
+            named[name] = tensor
+    return named
+
+
+@dataclass(frozen=True)
+class EncodedFrame:
+    """A frame as the network wants it, kept from one pair to the next.
+
+    picture: [1, 3, H, W] float32 in 0..1, padded.  features: [1, F, H, W] float32; F is 0 in versions without an encoder.
+    """
+
+    picture: Tensor
+    features: Tensor
+
+
+class IFNet(nn.Module):
+    """The network of any version; `forward` and `extract_features` are also what ComfyUI's own interpolation node calls."""
+
+    def __init__(self, config: IFNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.pad_align = config.multiple
+        head = config.head.out if config.head else 0
+        first = 2 * (3 + head) + 1
+        later = first + 1 + config.features + 4
+        for number, width in enumerate(config.channels):
+            self.add_module(f"block{number}", _Block(first if number == 0 else later, width, config))
+        self.encode = _head(config.head) if config.head else None
+
+    @classmethod
+    def from_state_dict(cls, state_dict: Mapping[str, Tensor], assign: bool = False) -> IFNet:
+        """The network with the weights of a checkpoint, whatever names it has (see `canonical_names`).
+
+        Raises:
+            ValueError: the tensors belong to no known version.
+            RuntimeError: some are missing or have another shape.
+        """
+        tensors = canonical_names(state_dict)
+        with torch.device("meta"):
+            network = cls(IFNetConfig.from_state_dict(tensors))
+        if not assign:
+            network.to_empty(device="cpu")
+        network.load_state_dict(tensors, assign=assign)
+        return network.requires_grad_(False).eval()
+
+    def optimize_layout(self) -> IFNet:
+        """Weights with channels last, as convolutions compute fastest; values and names stay."""
+        return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def get_dtype(self) -> torch.dtype:
+        """Precision of the convolutions; flows and colours are float32 always."""
+        return self.block0.conv0[0][0].weight.dtype  # type: ignore[union-attr,index,return-value]
+
+    def memory_used_forward(self, shape: Sequence[int], dtype: torch.dtype) -> int:
+        """Bytes needed beside the weights for one new frame between frames [n, H, W, 3]."""
+        return 400 * shape[1] * shape[2] * dtype.itemsize
+
+    def encode_frame(self, frame: Tensor) -> EncodedFrame:
+        """A frame [1, 3, H, W] in 0..1, of any size, on the network's device, padded and encoded."""
+        picture = pad_to_multiple(frame.float(), self.pad_align).contiguous()
+        return EncodedFrame(picture, self.extract_features(picture).float())
+
+    def extract_features(self, img: Tensor) -> Tensor:
+        """The encoder's features [B, F, H, W] of padded frames [B, 3, H, W]; no channels in versions without an encoder."""
+        if self.encode is None:
+            return img.new_zeros(img.shape[0], 0, *img.shape[2:])
+        weights = next(self.encode.parameters())
+        return self.encode(img.to(weights.dtype).contiguous(memory_format=torch.channels_last)).contiguous()
+
+    def between(self, before: EncodedFrame, after: EncodedFrame, times: Sequence[float]) -> Tensor:
+        """Frames [len(times), 3, H, W] float32, still padded, at times in 0..1 between two frames."""
+        timestep = torch.tensor(times, dtype=torch.float32, device=before.picture.device)
+        return self._interpolate(before, after, timestep, self.config.scales).clamp_(0, 1)
+
+    def forward(self, img0: Tensor, img1: Tensor, timestep: Tensor | float = 0.5, cache: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Frames [B, 3, H, W] between padded frames, as ComfyUI's node asks for them.
+
+        timestep: a number, or [B, 1, H, W] that holds one for each frame.  cache: "img0" and "img1" from `extract_features`.
+        """
+        features = [(cache or {}).get(name) for name in ("img0", "img1")]
+        times = timestep[:, 0, 0, 0].float() if isinstance(timestep, Tensor) else img0.new_full((img0.shape[0],), timestep).float()
+        before, after = (
+            EncodedFrame(image.float(), (self.extract_features(image) if known is None else known).float())
+            for image, known in zip((img0, img1), features, strict=True)
+        )
+        return self._interpolate(before, after, times, self.config.scales).to(img0.dtype)
+
+    def _interpolate(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, scales: tuple[int, ...]) -> Tensor:
+        frames = (before, after)
+        grid = _pixel_grid(*before.picture.shape[2:], before.picture.device)
+        config, dtype = self.config, self.get_dtype()
+        summed = 5 if config.adds_masks else 4
+        total: Tensor | None = None  # flows (and masks, where they are summed) over the blocks so far, at full size
+        small = times.new_zeros(0)
+        small_scale = 1
+        for number, scale in enumerate(scales):
+            pictures = _shrunk_pictures(frames, len(times), scale) if total is None else _shrunk_warps(frames, total, grid, scale)
+            parts = [*pictures, times.view(-1, 1, 1, 1).expand(-1, 1, *pictures[0].shape[2:])]
+            if total is not None:
+                shrunk = _shrink(total, scale)
+                parts += [shrunk[:, 4:]] if config.adds_masks else [_enlarge(small[:, 4 : 5 + config.features], small_scale // scale)]
+                parts += [shrunk[:, :4] / scale]
+            small = self.get_submodule(f"block{number}")(_joined(parts, dtype)).float()
+            small_scale = scale if config.residual else 2 * scale
+            small[:, :4] *= small_scale
+            step = _enlarge(small[:, :summed], small_scale)
+            if config.prelu and number == 1 and scales == config.scales and bool(_too_far(step).any()):
+                return self._begin_again_smaller(before, after, times, _too_far(step))
+            total = step if total is None else total.add_(step)
+        mask = total[:, 4:5] if config.adds_masks else _enlarge(small[:, 4:5], small_scale)  # type: ignore[index]
+        first, second = (_warp(frame.picture, total[:, part], grid) for frame, part in zip(frames, _DIRECTIONS, strict=True))  # type: ignore[index]
+        return torch.lerp(second, first, torch.sigmoid(mask))
+
+    def _begin_again_smaller(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, far: Tensor) -> Tensor:
+        """Each time by itself: where motion was too far for the usual sizes, at half of them."""
+        halved = tuple(2 * scale for scale in self.config.scales)
+        if len(times) == 1:
+            return self._interpolate(before, after, times, halved)
+        return torch.cat(
+            [
+                self._interpolate(before, after, time, halved if too_far else self.config.scales)
+                for time, too_far in zip(times.split(1), far.tolist(), strict=True)
+            ]
+        )
+
+
+class _Block(nn.Module):
+    """One refinement: what is known at one size -> flow [:, :4], mask [:, 4:5] and features, at that size (up to 4.4: at half of it)."""
+
+    def __init__(self, inputs: int, width: int, config: IFNetConfig) -> None:
+        super().__init__()
+        slopes = config.prelu
+        self.residual = config.residual
+        self.conv0 = nn.Sequential(_convolution(inputs, width // 2, 2, slopes), _convolution(width // 2, width, 2, slopes))
+        if config.residual:
+            self.convblock = nn.Sequential(*(_ResidualLayer(width, config.groups) for _ in range(RESIDUAL_LAYERS)))
+            self.lastconv = nn.Sequential(nn.ConvTranspose2d(width, 4 * config.outputs, 4, 2, 1), nn.PixelShuffle(2))
+        else:
+            self.convblock = nn.Sequential(*(_convolution(width, width, 1, slopes) for _ in range(RESIDUAL_LAYERS)))
+            self.lastconv = nn.ConvTranspose2d(width, config.outputs, 4, 2, 1)  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv0(x)
+        return self.lastconv(self.convblock(x) if self.residual else self.convblock(x) + x)
+
+
+class _ResidualLayer(nn.Module):
+    def __init__(self, width: int, groups: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, 1, 1, groups=groups)
+        self.beta = nn.Parameter(torch.ones(1, width, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.leaky_relu_(torch.addcmul(x, self.conv(x), self.beta), SLOPE)
+
+
+class _NamedHead(nn.Module):
+    def __init__(self, head: Head) -> None:
+        super().__init__()
+        self.cnn0 = nn.Conv2d(3, head.inside, 3, 2, 1)
+        self.cnn1 = nn.Conv2d(head.inside, head.inside, 3, 1, 1)
+        self.cnn2 = nn.Conv2d(head.inside, head.inside, 3, 1, 1)
+        self.cnn3 = nn.ConvTranspose2d(head.inside, head.out, 4, 2, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (self.cnn0, self.cnn1, self.cnn2):
+            x = F.leaky_relu_(layer(x), SLOPE)
+        return self.cnn3(x)
+
+
+def _head(head: Head) -> nn.Module:
+    if head.layout == "named":
+        return _NamedHead(head)
+    first, last = nn.Conv2d(3, head.inside, 3, 2, 1), nn.ConvTranspose2d(head.inside, head.out, 4, 2, 1)
+    if head.layout == "pair":
+        return nn.Sequential(first, last)
+    middle = [nn.Conv2d(head.inside, head.inside, 3, 1, 1) for _ in range(2)]
+    return nn.Sequential(first, _leaky(), middle[0], _leaky(), middle[1], _leaky(), last)
+
+
+def _convolution(inputs: int, outputs: int, stride: int, prelu: bool) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs) if prelu else _leaky())
+
+
+def _leaky() -> nn.Module:
+    return nn.LeakyReLU(SLOPE, inplace=True)
+
+
+_DIRECTIONS = (slice(0, 2), slice(2, 4))  # where the flow towards each of the two frames lies
+
+
+def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
+    """Frames [B, C, H, W] mirrored (where that is possible, else their edges repeated) at the right and the bottom to whole multiples."""
+    height, width = frames.shape[2:]
+    bottom, right = -height % multiple, -width % multiple
+    if not bottom and not right:
+        return frames
+    mode = "reflect" if bottom < height and right < width else "replicate"
+    return F.pad(frames, (0, right, 0, bottom), mode=mode)
+
+
+def _pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
+    """[1, H, W, 2] float32: x and y of each pixel as `grid_sample` counts them, from -1 to 1."""
+    y, x = torch.meshgrid(torch.linspace(-1, 1, height, device=device), torch.linspace(-1, 1, width, device=device), indexing="ij")
+    return torch.stack((x, y), dim=-1)[None]
+
+
+def _warp(image: Tensor, flow: Tensor, grid: Tensor, picks: int = 1) -> Tensor:
+    """What `flow` [B, 2, h, w] (pixels) points at in `image` [1 or B, C, H, W], seen from the pixels of `grid`.
+
+    picks: the scale at whose four pixels per square to look (see `_picked`); 1 or 2 look from every pixel.
+    """
+    height, width = image.shape[2:]
+    unit = flow.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
+    at = torch.addcmul(_picked(grid, picks, 1), _picked(flow, picks, 2).permute(0, 2, 3, 1), unit)
+    image = image.expand(flow.shape[0], -1, -1, -1)
+    return F.grid_sample(image, at, mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _picked(x: Tensor, scale: int, dim: int) -> Tensor:
+    """Rows and columns (dimensions `dim` and `dim + 1`) of the four middle pixels of each scale x scale square, the only ones that
+    bilinear shrinking by an even scale looks at."""
+    if scale <= 2:
+        return x
+    half = slice(scale // 2 - 1, scale // 2 + 1)
+    x = x.unflatten(dim + 1, (-1, scale)).unflatten(dim, (-1, scale))  # ... h s w s ...
+    x = x.narrow(dim + 1, half.start, 2).narrow(dim + 3, half.start, 2)
+    return x.flatten(dim + 2, dim + 3).flatten(dim, dim + 1)
+
+
+def _shrink(x: Tensor, scale: int) -> Tensor:
+    """[B, C, H, W] bilinearly at 1/scale of its size: the mean of the four middle pixels of each square."""
+    return x if scale == 1 else F.avg_pool2d(_picked(x, scale, 2), 2)
+
+
+def _enlarge(x: Tensor, scale: int) -> Tensor:
+    """[B, C, h, w] bilinearly at `scale` times its size."""
+    return x if scale == 1 else F.interpolate(x, scale_factor=float(scale), mode="bilinear")
+
+
+def _shrunk_pictures(frames: Iterable[EncodedFrame], count: int, scale: int) -> list[Tensor]:
+    """Both pictures and then both features at 1/scale, for a batch of `count`."""
+    parts = [part for frame in frames for part in (frame.picture, frame.features)]
+    return [_shrink(part, scale).expand(count, -1, -1, -1) for part in (parts[0], parts[2], parts[1], parts[3])]
+
+
+def _shrunk_warps(frames: Iterable[EncodedFrame], flows: Tensor, grid: Tensor, scale: int) -> list[Tensor]:
+    """Both pictures and then both features, warped by the flows, at 1/scale."""
+    warped = []
+    for kind in ("picture", "features"):
+        for frame, part in zip(frames, _DIRECTIONS, strict=True):
+            image = getattr(frame, kind)
+            if image.shape[1]:
+                found = _warp(image, flows[:, part], grid, scale)
+                warped.append(F.avg_pool2d(found, 2) if scale > 1 else found)
+    return warped
+
+
+def _joined(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
+    """The parts as channels of one tensor in `dtype`, channels last."""
+    batch, _, height, width = parts[0].shape
+    channels = sum(part.shape[1] for part in parts)
+    joined = torch.empty(batch, channels, height, width, dtype=dtype, device=parts[0].device, memory_format=torch.channels_last)
+    torch.cat(list(parts), 1, out=joined) if all(part.dtype == dtype for part in parts) else _fill(joined, parts)
+    return joined
+
+
+def _fill(joined: Tensor, parts: Sequence[Tensor]) -> None:
+    start = 0
+    for part in parts:
+        joined[:, start : start + part.shape[1]] = part
+        start += part.shape[1]
+
+
+def _too_far(step: Tensor) -> Tensor:
+    """[B] bool: whether a block moved both flows by more than `LARGEST_FLOW` somewhere."""
+    first, second = (step[:, part].abs().amax(dim=(1, 2, 3)) > LARGEST_FLOW for part in _DIRECTIONS)
+    return first & second
+
+
+def _look(state_dict: Mapping[str, Tensor]) -> dict[str, object]:
+    """What a checkpoint's tensors say about its configuration."""
+    names = [f"block{number}.conv0.1.0.weight" for number in range(10)]
+    channels = tuple(state_dict[name].shape[0] for name in names if name in state_dict)
+    residual = "block0.convblock.0.conv.weight" in state_dict
+    last = state_dict.get("block0.lastconv.0.weight" if residual else "block0.lastconv.weight")
+    layer = state_dict.get("block0.convblock.0.conv.weight")
+    return {
+        "channels": channels,
+        "outputs": 0 if last is None else last.shape[1] // (4 if residual else 1),
+        "head": _look_at_head(state_dict),
+        "groups": 1 if layer is None else layer.shape[0] // max(layer.shape[1], 1),
+        "prelu": "block0.conv0.0.1.weight" in state_dict,
+        "residual": residual,
+    }
+
+
+def _look_at_head(state_dict: Mapping[str, Tensor]) -> Head | None:
+    for layout, first, last in (("named", "cnn0", "cnn3"), ("sequence", "0", "6"), ("pair", "0", "1")):
+        pair = (state_dict.get(f"encode.{first}.weight"), state_dict.get(f"encode.{last}.weight"))
+        if pair[0] is not None and pair[1] is not None:
+            return Head(layout, pair[0].shape[0], pair[1].shape[1])
+    return None
+
+
+def _describe(found: Mapping[str, object]) -> str:
+    channels = found["channels"]
+    if not channels:
+        return "no RIFE network"
+    assert isinstance(channels, tuple)
+    head = found["head"]
+    encoder = f"an encoder of {head.inside} and {head.out} channels" if isinstance(head, Head) else "no encoder"
+    return f"{len(channels)} blocks of {', '.join(map(str, channels))} channels with {found['outputs']} outputs each and {encoder}"
