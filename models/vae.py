@@ -77,6 +77,10 @@ class CausalState:
         """An independent copy, to continue the same clip in two ways."""
         return CausalState(self.first, {name: frames.clone() for name, frames in self.past.items()})
 
+    def to(self, device: torch.device | str) -> CausalState:
+        """An independent copy on another device, which keeps no more memory than it needs."""
+        return CausalState(self.first, {name: frames.to(device, copy=True) for name, frames in self.past.items()})
+
 
 class CausalConv3d(nn.Conv3d):
     """3D convolution whose window along time ends at the present frame; the past comes from the state, zeros before the start."""

@@ -7,7 +7,7 @@ import io
 import logging
 import os
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from . import interrupt
-from .sound import Sound
+from .sound import FileSound, Sound
 from .stream import FrameStream, Needs
 
 CHUNK_BYTES = 24 * 2**20
@@ -32,7 +32,7 @@ Source = str | io.BytesIO
 
 @dataclass(frozen=True)
 class FileFacts:
-    """What is known of the first video stream of a file: every shown frame's time stamp in order, and how a picture looks."""
+    """What is known of a file: every shown frame's time stamp in order, how a picture looks, which stream is the sound."""
 
     times: array[int]
     time_base: Fraction
@@ -41,6 +41,7 @@ class FileFacts:
     height: int
     quarter_turns: int
     bit_depth: int
+    sound_index: int | None
 
 
 def file_stream(
@@ -48,7 +49,6 @@ def file_stream(
     *,
     node: str,
     window: tuple[float, float] = (0.0, 0.0),
-    sound: Callable[[float, float], Sound | None] = lambda start, duration: None,
 ) -> FrameStream:
     """The frames of a video file, uint8 where it holds 8 bits a colour, float32 where it holds more.
 
@@ -56,7 +56,6 @@ def file_stream(
         source: a path, or a buffer with the file, which is left as it is.
         node: whose errors these are.
         window: (start, duration) in seconds, start >= 0; duration 0: until the end. The frames whose time lies in it, as in the host.
-        sound: makes the sound of a window (start, duration).
     Raises:
         ValueError: there is no such file, no video in it, or no frame in the window; one sentence.
     """
@@ -82,7 +81,7 @@ def file_stream(
         frames=end - begin,
         frame_rate=facts.frame_rate,
         make_chunks=make_chunks,
-        sound=sound(start, seconds),
+        sound=_sound(source, facts, begin, seconds),
         bit_depth=facts.bit_depth,
         needs=Needs(ram=2 * _READ_AHEAD_FRAMES * pixels + 2 * _chunk_frames(facts) * pixels * _bytes_per_pixel(facts)),
     )
@@ -91,6 +90,19 @@ def file_stream(
 def open_source(source: Source) -> Any:
     """The file for reading; a buffer may be read by several at once, each has a place of its own in it."""
     return av.open(source if isinstance(source, str) else io.BytesIO(source.getvalue()), mode="r")
+
+
+def _sound(source: Source, facts: FileFacts, begin: int, seconds: float) -> Sound | None:
+    """The sound beside the frames from number `begin` on."""
+    if facts.sound_index is None:
+        return None
+    origin = float(facts.times[0] * facts.time_base)
+    start = float((facts.times[begin] - facts.times[0]) * facts.time_base)
+    try:
+        return FileSound(source, facts.sound_index, start, seconds, origin)
+    except (ValueError, av.FFmpegError):
+        logging.warning("%s: its sound cannot be decoded and is left out", _name(source))
+        return None
 
 
 def _known_facts(source: Source, node: str) -> FileFacts:
@@ -117,6 +129,7 @@ def _facts(source: Source, node: str) -> FileFacts:
             times = _packet_times(container, stream)
             rate = _exact(stream.average_rate or stream.guessed_rate or Fraction(1))
             time_base = stream.time_base
+            sounds = [audio.index for audio in container.streams.audio if audio.codec_context is not None]
         with open_source(source) as container:
             frame = next(iter(container.decode(video=0)), None)
             if frame is None:
@@ -128,7 +141,7 @@ def _facts(source: Source, node: str) -> FileFacts:
             sides = (frame.height, frame.width) if turns % 2 else (frame.width, frame.height)
     except av.FFmpegError as error:
         raise ValueError(f"{node}: expected a video file, got {_name(source)}: {error.strerror}; choose another file") from error
-    return FileFacts(times, time_base, rate, *sides, turns, max(depth, 8))
+    return FileFacts(times, time_base, rate, *sides, turns, max(depth, 8), sounds[-1] if sounds else None)
 
 
 def _packet_times(container: Any, stream: Any) -> array[int] | None:

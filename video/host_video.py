@@ -22,7 +22,7 @@ from . import preflight
 from .encode import CODEC_OPTIONS, Encoding, appearing_at_the_end, container_for, encode
 from .file_source import file_stream
 from .host_progress import Pull
-from .sound import Sound
+from .sound import Sound, TensorSound
 from .stream import FrameStream, as_float
 
 MP4_FORMAT = "mov,mp4,m4a,3gp,3g2,mj2"
@@ -75,7 +75,7 @@ class LazyVideo(Input.Video):
         _refuse_what_cannot_fit(stream, preflight.holding_all(stream))
         images = torch.empty(stream.frames, stream.height, stream.width, 3)
         position = 0
-        with Pull(stream, "collecting the frames") as pull, contextlib.closing(_generator(pull.stream)) as chunks:
+        with Pull(stream, "collecting the frames") as pull, contextlib.closing(pull.stream.chunks()) as chunks:
             for chunk in chunks:
                 images[position : position + chunk.shape[0]] = as_float(chunk)
                 position += chunk.shape[0]
@@ -182,23 +182,14 @@ def stream_of(video: Any, node: str) -> FrameStream:
     source = video.get_stream_source()
     if not isinstance(source, (str, io.BytesIO)):
         source = os.fspath(source)
-    path = source
-
-    def sound(start: float, duration: float) -> Sound | None:
-        from .sound import file_sound
-
-        return file_sound(path, start, duration)
-
-    return file_stream(path, node=node, window=video.get_active_trim_window(), sound=sound)
+    return file_stream(source, node=node, window=video.get_active_trim_window())
 
 
 def sound_of(audio: dict[str, Any] | None) -> Sound | None:
     """The host's AUDIO, {"waveform": [1, C, N] in -1..1, "sample_rate"}, as a sound; None where there is none."""
     if not audio or audio["waveform"].shape[-1] == 0:
         return None
-    from .sound import TensorSound
-
-    return TensorSound(audio["waveform"][0].float().cpu(), int(audio["sample_rate"]))
+    return TensorSound(audio["waveform"][0], int(audio["sample_rate"]))
 
 
 def temporary_path(name: str, ending: str) -> str:
@@ -250,11 +241,6 @@ def _host_audio(stream: FrameStream) -> dict[str, Any] | None:
         if position >= waveform.shape[2]:
             break
     return {"waveform": waveform, "sample_rate": sound.sample_rate}
-
-
-def _generator(stream: FrameStream) -> Any:
-    """The chunks, which are always a generator and can be closed."""
-    return stream.chunks()
 
 
 def _refuse_what_cannot_fit(stream: FrameStream, needed: preflight.Estimate, target: str | None = None) -> None:

@@ -67,7 +67,7 @@ class FrameStream:
         """Length in seconds."""
         return float(self.frames / self.frame_rate)
 
-    def chunks(self, first: int = 0) -> Iterator[Tensor]:
+    def chunks(self, first: int = 0) -> Generator[Tensor, None, None]:
         """The frames from number `first` on. Close the iterator, or read it to its end.
 
         Raises:
