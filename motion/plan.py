@@ -423,13 +423,9 @@ def _refuse_same_ids(plan: Plan) -> None:
 
 def _count_points(plan: Plan) -> int:
     shapes = [shape for _, part in _parts(plan) for shape in part.shapes]
-    paths = [region.motion.path for region in plan.regions if region.motion.path is not None]
-    keyframes = sum(len(box.keyframes) for box in plan.boxes)
-    return (
-        sum(len(shape.points) for shape in shapes if isinstance(shape, (Stroke, Polygon)))
-        + sum(len(path.points) for path in paths)
-        + keyframes
-    )
+    in_shapes = sum(len(shape.points) for shape in shapes if isinstance(shape, (Stroke, Polygon)))
+    in_paths = sum(len(region.motion.path.points) for region in plan.regions if region.motion.path is not None)
+    return in_shapes + in_paths + sum(len(box.keyframes) for box in plan.boxes)
 
 
 def _name_all(plan: Plan) -> None:

@@ -64,8 +64,9 @@ def shown(value: Any) -> str:
 def _fit(entry: tuple[str, Any, Any], entries: list[tuple[str, Any, Any]]) -> tuple[bool, int]:
     """Of several complaints about one choice: for a list the complaint about the list, and the deeper the better; else the first."""
     place, value, detail = entry
+    deeper = len(place) > min(len(other[0]) for other in entries)
     about_list = any("tuple" in str(part) for part in detail["loc"])
-    return about_list == isinstance(value, (list, tuple)) or len(entry[0]) > min(len(other[0]) for other in entries), -entries.index(entry)
+    return deeper or about_list == isinstance(value, (list, tuple)), -entries.index(entry)
 
 
 def _walk(location: tuple[int | str, ...], data: Any) -> tuple[str, Any]:
@@ -93,18 +94,16 @@ def _sentence(detail: Any, value: Any) -> str:
         return "expected this field, got none"
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
         return "expected only fields of the format, got an unknown one"
+    if kind.startswith("union_tag") and not isinstance(value, dict):
+        return f"expected an object, got {shown(value)}"
     if kind == "union_tag_not_found":
-        return (
-            f"expected a type, one of {_choices(context, detail)}, got none"
-            if isinstance(value, dict)
-            else f"expected an object, got {shown(value)}"
-        )
+        return f"expected a type, one of {_choices(detail)}, got none"
     if kind == "union_tag_invalid":
-        return f"expected a type, one of {context['expected_tags']}, got {shown(value.get('type')) if isinstance(value, dict) else shown(value)}"
+        return f"expected a type, one of {context['expected_tags']}, got {shown(value.get('type'))}"
     return f"expected {_wanted(kind, context)}, got {_got(kind, value)}"
 
 
-def _choices(context: dict[str, Any], detail: Any) -> str:
+def _choices(detail: Any) -> str:
     place = str(detail["loc"][0]) if detail["loc"] else ""
     return "'pan', 'zoom', 'roll'" if place == "camera" else "'stroke', 'polygon', 'rectangle', 'ellipse', 'mask'"
 
