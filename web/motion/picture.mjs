@@ -1,0 +1,90 @@
+/**
+ * Which picture lies behind the plan: what is connected, else what the node showed when it last ran, else what was dropped on it.
+ */
+
+import { app, viewUrl } from "./host.mjs";
+
+const DROPPED = "spacetime_picture";
+const FURTHEST = 12; // nodes to walk up
+const IS_PICTURE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
+
+/** @typedef {{key: string, url: string, from: "connected"|"executed"|"dropped"}} Source */
+
+/**
+ * @param {object} node the editor's node
+ * @param {string} inputName of its picture
+ * @returns {Source|null} where the picture is to be had from
+ */
+export function pictureSource(node, inputName = "image") {
+    const connected = connectedPicture(node, inputName);
+    if (connected) return { key: connected, url: connected, from: "connected" };
+    const executed = shownFile(node.spacetimeShown) ?? executedPicture(node);
+    if (executed) return { key: executed, url: executed, from: "executed" };
+    const dropped = node.properties?.[DROPPED];
+    if (dropped?.filename) return { key: viewUrl(dropped), url: viewUrl(dropped), from: "dropped" };
+    return null;
+}
+
+/** Keep a dropped picture by its name with the node. */
+export function keepDropped(node, file) {
+    node.properties ??= {};
+    node.properties[DROPPED] = file;
+}
+
+function connectedPicture(node, inputName) {
+    const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
+    if (slot < 0) return null;
+    let upstream = origin(node, slot);
+    for (let step = 0; upstream && step < FURTHEST; step += 1) {
+        const found = pictureOf(upstream);
+        if (found) return found;
+        upstream = origin(upstream, pictureSlot(upstream));
+    }
+    return null;
+}
+
+function origin(node, slot) {
+    if (slot < 0) return null;
+    try {
+        return node.getInputNode?.(slot) ?? null;
+    } catch {
+        return null; // a link that leads out of a subgraph
+    }
+}
+
+function pictureSlot(node) {
+    return node.inputs?.findIndex((input) => input.link != null && (input.type === "IMAGE" || input.type === "*")) ?? -1;
+}
+
+function pictureOf(node) {
+    return chosenFile(node) ?? executedPicture(node) ?? node.imgs?.[0]?.src ?? null;
+}
+
+/** The file in a node's list of pictures, as Load Image has: "folder/name.png [output]". */
+function chosenFile(node) {
+    const value = node.widgets?.find((widget) => widget.name === "image" || widget.name === "picture")?.value;
+    if (typeof value !== "string") return null;
+    const [, path, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(value) ?? [];
+    if (!path || !IS_PICTURE.test(path)) return null;
+    const cut = path.lastIndexOf("/");
+    return viewUrl({ filename: path.slice(cut + 1), subfolder: cut < 0 ? "" : path.slice(0, cut), type });
+}
+
+function executedPicture(node) {
+    return shownFile(app.nodeOutputs?.[node.id]);
+}
+
+function shownFile(output) {
+    const file = [...(output?.[DROPPED] ?? []), ...(output?.images ?? [])].find((entry) => IS_PICTURE.test(entry?.filename ?? ""));
+    return file ? viewUrl(file) : null;
+}
+
+/**
+ * Load a picture and decode it outside the page's busy thread.
+ * @returns {Promise<ImageBitmap>}
+ */
+export async function loadPicture(url) {
+    const reply = await fetch(url);
+    if (!reply.ok) throw new Error(`${reply.status} ${reply.statusText}`);
+    return createImageBitmap(await reply.blob());
+}
