@@ -2,7 +2,7 @@
 
 Only public hooks of the host are used. An OUTER_SAMPLE wrapper begins the run at the video; for that run it adds a PREDICT_NOISE wrapper
 that shows the network, inside the held cells, the video at the current noise, and takes the video itself for what was predicted there.
-That is what the host's own inpainting does, but not for every model: Wan 2.2 5B, LTX and Hunyuan would be shown the held cells without noise.
+That is what the host's own inpainting does, but not for every model: Wan 2.2 5B, LTX and Hunyuan would be shown held cells without noise.
 It leaves a latent's own noise mask alone, so that both work together.
 """
 
