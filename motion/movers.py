@@ -64,7 +64,8 @@ def movers(plan: Plan, width: int, height: int, frames: int, masks: np.ndarray |
         PlanError: a region needs a mask that did not come.
     """
     places = [f"regions[{index}]" for index in range(len(plan.regions))] + [f"boxes[{index}]" for index in range(len(plan.boxes))]
-    shown = [(place, part) for place, part in zip(places, (*plan.regions, *plan.boxes)) if not part.hidden]
+    parts: list[Region | Box] = [*plan.regions, *plan.boxes]
+    shown = [(place, part) for place, part in zip(places, parts) if not part.hidden]
     order = sorted(range(len(shown)), key=lambda index: (shown[index][1].z, index))
     made = []
     for index, (place, part) in enumerate(shown):

@@ -17,7 +17,7 @@ from .refusals import PlanError, first_refusal, refuse_unless_ascending, refuse_
 
 __all__ = ["Box", "Keyframe", "Motion", "Path", "Plan", "PlanError", "Region", "checked", "from_data", "from_json", "to_data", "to_json"]
 
-VERSION = 1
+VERSION: Literal[1] = 1
 MAX_TEXT = 4_000_000
 MAX_POINTS = 50_000
 PALETTE = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45")
@@ -271,7 +271,8 @@ class Plan:
     @property
     def shown(self) -> tuple[Region | Box, ...]:
         """The regions and then the boxes that are not hidden."""
-        return tuple(part for part in (*self.regions, *self.boxes) if not part.hidden)
+        parts: list[Region | Box] = [*self.regions, *self.boxes]
+        return tuple(part for part in parts if not part.hidden)
 
 
 _ADAPTER = TypeAdapter(Plan)
