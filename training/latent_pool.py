@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from models.text_encoder import TextEncoder
@@ -21,21 +22,37 @@ from training.world import Scene, caption, render, sample_scene
 
 @dataclass
 class Example:
-    """One clip: latents [16, T', h, w], the 20 known-frame channels or None, and a caption's embedding [L, D] a language."""
+    """One clip: latents [16, T', h, w], the 20 known-frame channels or None, a caption's embedding [L, D] a language, and which share of
+    each latent cell its things cover [T', h, w]."""
 
     latent: Tensor
     known: Tensor | None
     text: list[Tensor]
+    things: Tensor
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What one training step sees; `text` [B, L, D] is padded, `text_mask` [B, L] is True for real tokens."""
+    """What one training step sees; `text` [B, L, D] is padded, `text_mask` [B, L] is True for real tokens.
+
+    `weight` [B, 1, T', h, w] says how much the error of each latent cell counts; its mean over a clip is 1.
+    """
 
     latent: Tensor
     known: Tensor
     text: Tensor
     text_mask: Tensor
+    weight: Tensor
+
+
+def thing_cover(masks: Tensor) -> Tensor:
+    """Share of each latent cell that things cover: masks bool [B, 4n + 1, N, H, W] -> [B, n + 1, H/8, W/8] in 0..1.
+
+    A latent frame of four pictures takes the largest share of the four.
+    """
+    cells = F.avg_pool2d(masks.any(2).float(), 8)  # [B, T, h, w]
+    rest = cells[:, 1:].unflatten(1, (-1, 4)).amax(2) if cells.shape[1] > 1 else cells[:, 1:]
+    return torch.cat([cells[:, :1], rest], dim=1)
 
 
 class LatentPool:
@@ -60,8 +77,9 @@ class LatentPool:
         stage, rng = self.stage, self.rng
         style = "collage" if rng.random() < self.config["collage_share"] else "picture_book"
         scenes = [self._draw_scene(style) for _ in range(count)]
-        pixels = render(scenes, stage["frames"], stage["height"], stage["width"], device=str(self.device)).video
-        video = pixels.to(self.dtype).div(127.5).sub(1).transpose(1, 2).contiguous()  # [B, 3, T, H, W]
+        rendered = render(scenes, stage["frames"], stage["height"], stage["width"], device=str(self.device))
+        things = thing_cover(rendered.masks).half().cpu()
+        video = rendered.video.to(self.dtype).div(127.5).sub(1).transpose(1, 2).contiguous()  # [B, 3, T, H, W]
         latent = normalize_latent(self.vae.encode_moments(video)[0].float())
         known_share = 1.0 if style == "collage" else self.config["known_share"]  # a collage has no caption worth learning
         known: list[Tensor | None] = [None] * count
@@ -77,7 +95,7 @@ class LatentPool:
         embedded, mask = self.encoder.encode(captions)
         texts = [one[: int(length)].half() for one, length in zip(embedded, mask.sum(1), strict=True)]
         for i in range(count):
-            self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2]))
+            self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2], things[i]))
 
     def _draw_scene(self, style: str) -> Scene:
         """A scene of the world with at most `max_things` things."""
@@ -109,11 +127,13 @@ class LatentPool:
         latent = torch.stack([example.latent for example in chosen]).float()
         nothing = torch.zeros(20, *latent.shape[2:])
         known = torch.stack([nothing if e.known is None else e.known.float() for e in chosen])
-        return Batch(latent, known, text, mask)
+        weight = 1 + self.config["thing_weight"] * torch.stack([example.things for example in chosen]).float()
+        weight = weight / weight.mean((1, 2, 3), keepdim=True)
+        return Batch(latent, known, text, mask, weight[:, None])
 
     def save(self, path: Path) -> None:
         """Keep the pool, so that a resumed run starts at once."""
-        torch.save([(e.latent, e.known, e.text) for e in self.examples], path)
+        torch.save([(e.latent, e.known, e.text, e.things) for e in self.examples], path)
 
     def load(self, path: Path) -> None:
         """Take back what `save` kept."""

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "collage_share": 0.0,
     "max_things": 3,
     "known_share": 0.2,
+    "thing_weight": 6.0,
     "text_dropout": 0.1,
     "text_tokens": 48,
     "shift": 3.0,
@@ -67,12 +68,17 @@ SAMPLE_PROMPTS = (
 )
 
 
-def flow_loss(model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mask: Tensor, sigma: Tensor, noise: Tensor) -> Tensor:
-    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w]."""
+def flow_loss(
+    model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mask: Tensor, weight: Tensor, sigma: Tensor, noise: Tensor
+) -> Tensor:
+    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w], weight [B, 1, T', h, w] of mean 1.
+
+    The weights change which errors are mended first, not what the best prediction is: that is the same at every cell by itself.
+    """
     level = sigma.view(-1, 1, 1, 1, 1)
     noisy = torch.lerp(latent, noise, level)
     flow = model(torch.cat([noisy, known], dim=1), sigma * 1000, text, mask)
-    return (flow.float() - (noise - latent)).square().mean()
+    return ((flow.float() - (noise - latent)).square() * weight).mean()
 
 
 def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
@@ -156,10 +162,11 @@ class Trainer:
 
     def losses(self, loss_of: Any, batch: Batch) -> Tensor:
         """Loss of one batch at random noise levels."""
-        latent, known, text, mask = (part.to(self.device) for part in (batch.latent, batch.known, batch.text, batch.text_mask))
+        latent, known, text = batch.latent.to(self.device), batch.known.to(self.device), batch.text.to(self.device)
+        mask, weight = batch.text_mask.to(self.device), batch.weight.to(self.device)
         sigma = draw_sigmas(len(latent), self.config["shift"], self.device)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return loss_of(self.model, latent, known, text, mask, sigma, torch.randn_like(latent))
+            return loss_of(self.model, latent, known, text, mask, weight, sigma, torch.randn_like(latent))
 
     def sample_sheet(self, path: Path) -> None:
         """A picture of the fixed prompts: a row each, every fourth frame."""
