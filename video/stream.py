@@ -6,6 +6,7 @@ float32 in 0..1 or uint8 in 0..255 (where nothing is lost by it); both may come 
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -36,7 +37,7 @@ class Needs:
 
 
 class Stage(Protocol):
-    """Chunks in, chunks out; closing the result must close the source (a generator with a `for` over it and try/finally does)."""
+    """Chunks in, chunks out. `FrameStream.then` closes the source; a stage that opens other streams closes those itself."""
 
     def __call__(self, chunks: Iterator[Tensor], /) -> Iterator[Tensor]: ...
 
@@ -96,8 +97,8 @@ class FrameStream:
 
         def make_chunks(first: int) -> Iterator[Tensor]:
             if keeps_frames:
-                return stage(self.chunks(first))
-            return skipping(stage(self.chunks()), first)
+                return _through(stage, self.chunks(first))
+            return skipping(_through(stage, self.chunks()), first)
 
         return replace(
             self,
@@ -219,6 +220,12 @@ def _told(name: str, error: Exception) -> str:
 def _first_frame_at(seconds: float, rate: Fraction) -> int:
     """Number of the first frame that begins at or after `seconds`; a thousandth of a frame counts as equal."""
     return math.ceil(seconds * float(rate) - 1e-3)
+
+
+def _through(stage: Stage, source: Generator[Tensor, None, None]) -> Iterator[Tensor]:
+    """The chunks of a stage; its source is closed with it, also after a fault, whose traceback would keep the source open."""
+    with contextlib.closing(source):
+        yield from stage(source)
 
 
 def skipping(chunks: Iterator[Tensor], first: int) -> Iterator[Tensor]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,12 +17,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rooms.video.decode import decode_chunks, fastest_cpu_dtype
 from rooms.video.encode import Encoding, container_for, encode
-from rooms.video.stream import FrameStream, frame_rate
-from support.tiny_weights import random_vae
+from rooms.video.stream import FrameStream, StageError, frame_rate
 
 RATE = Fraction(16)
+ROOT = Path(__file__).parents[2]
 
 
 class Counter:
@@ -196,17 +198,83 @@ def test_odd_sizes_and_unknown_formats_are_refused(tmp_path: Path) -> None:
         container_for("clip.gif", "auto")
 
 
-def test_decoded_chunks_are_the_whole_decode_as_frames() -> None:
-    vae = random_vae(8)
-    latent = torch.randn(1, 16, 5, 4, 6, generator=torch.Generator().manual_seed(1))
-    chunks = list(decode_chunks(vae, latent))
-    assert [tuple(chunk.shape) for chunk in chunks] == [(1, 32, 48, 3)] + [(4, 32, 48, 3)] * 4
-    with torch.no_grad():
-        whole = ((vae.decode(latent)[0].permute(1, 2, 3, 0) + 1) / 2).clamp(0, 1)
-    assert torch.equal(torch.cat(chunks), whole)
-    assert all(chunk.dtype == torch.float32 for chunk in chunks)
+def passing(chunks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+    yield from chunks
 
 
-def test_the_measured_precision_is_one_of_two_and_stays() -> None:
-    assert fastest_cpu_dtype() in (torch.float32, torch.bfloat16)
-    assert fastest_cpu_dtype() is fastest_cpu_dtype()
+def chained(stream: FrameStream, stages: int, faulty: int | None = None, fault: type[BaseException] = ArithmeticError) -> FrameStream:
+    """`stream` through so many stages that add nothing; number `faulty` fails at its third chunk."""
+
+    def failing(chunks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+        for number, chunk in enumerate(chunks):
+            if number == 2:
+                raise fault("it is too much")
+            yield chunk
+
+    for number in range(stages):
+        stream = stream.then(f"Stage {number}", failing if number == faulty else passing)
+    return stream
+
+
+def test_twenty_stages_pass_every_frame_and_are_all_closed(tmp_path: Path) -> None:
+    counter = Counter(33)
+    stream = chained(counter.stream(), 20)
+    assert numbers(stream) == list(range(33)) and counter.closed == 1
+    assert [stage.name for stage in stream.chain()] == ["Counter", *(f"Stage {number}" for number in range(20))]
+    encode(stream, tmp_path / "clip.mp4", Encoding())
+    assert len(decoded(tmp_path / "clip.mp4")) == 33 and counter.closed == 2
+
+
+@pytest.mark.parametrize("faulty", range(0, 20, 3))
+def test_a_fault_in_any_stage_names_it_closes_all_and_leaves_no_file(tmp_path: Path, faulty: int) -> None:
+    counter = Counter(400)
+    with pytest.raises(StageError, match=f"^Stage {faulty}: it is too much$"):
+        encode(chained(counter.stream(), 20, faulty), tmp_path / "clip.mp4", Encoding())
+    assert counter.closed == 1 and counter.made == 12 and list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_that_already_says_where_is_told_once() -> None:
+    def failing(chunks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+        yield from ()
+        raise ValueError("Spacetime Thing: expected more; do less")
+
+    with pytest.raises(StageError, match=r"^Spacetime Thing: expected more; do less$"):
+        numbers(Counter(4).stream().then("Spacetime Thing", failing))
+
+
+def test_a_reader_that_stops_early_closes_every_stage() -> None:
+    counter = Counter(400)
+    with contextlib.closing(chained(counter.stream(), 5).chunks()) as chunks:
+        next(chunks)
+    assert counter.closed == 1 and counter.made == 4
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_no_file(tmp_path: Path) -> None:
+    """A limit on the size of files, in a process of its own, is to the writer what a full disk is."""
+    script = tmp_path / "fill.py"
+    script.write_text(FILL_THE_DISK, encoding="utf-8")
+    folder = tmp_path / "out"
+    folder.mkdir()
+    done = subprocess.run([sys.executable, str(script), str(ROOT), str(folder)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("stopped") and list(folder.iterdir()) == [], done.stdout
+
+
+FILL_THE_DISK = """
+import errno, resource, signal, sys
+sys.path.insert(0, sys.argv[1] + "/tests")
+import conftest  # noqa: F401 (makes `rooms` importable)
+import torch
+from fractions import Fraction
+from pathlib import Path
+from rooms.video.encode import Encoding, encode
+from rooms.video.stream import FrameStream
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+noise = torch.rand(40, 64, 64, 3)
+stream = FrameStream("Noise", 64, 64, 40, Fraction(16), lambda first: iter(noise[first:].split(4)))
+try:
+    encode(stream, Path(sys.argv[2]) / "clip.mp4", Encoding(crf=0))
+except OSError as error:
+    print("stopped", error)
+"""
