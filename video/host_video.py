@@ -40,7 +40,7 @@ class LazyVideo(Input.Video):
 
     def __init__(self, stream: FrameStream) -> None:
         self._stream = stream
-        self._saved: _SavedFile | None = None
+        self._saved: SavedFile | None = None
 
     @property
     def stream(self) -> FrameStream:
@@ -63,7 +63,7 @@ class LazyVideo(Input.Video):
         return 10 if self._stream.bit_depth > 8 else 8
 
     def get_container_format(self) -> str:
-        saved = self._file()
+        saved = self.saved_file()
         return _FORMATS.get(saved.encoding.container, saved.encoding.container) if saved else MP4_FORMAT
 
     def get_active_trim_window(self) -> tuple[float, float]:
@@ -85,7 +85,7 @@ class LazyVideo(Input.Video):
 
     def get_stream_source(self) -> str:
         """Path of a file with this video: the saved one, or a temporary one made now."""
-        if self._file() is None:
+        if self.saved_file() is None:
             self.save_to(temporary_path("video", ".mp4"))
         assert self._saved is not None
         return self._saved.path
@@ -111,7 +111,7 @@ class LazyVideo(Input.Video):
             ValueError: it cannot be written so, or cannot fit into memory or on the disk.
             StageError: making a frame failed.
         """
-        saved = self._file()
+        saved = self.saved_file()
         if saved is not None and saved.holds(encoding):
             saved.copy_to(path, encoding.metadata)
             return
@@ -120,7 +120,7 @@ class LazyVideo(Input.Video):
         with Pull(self._stream, "encoding") as pull:
             encode(pull.stream, path, encoding, on_frames=pull.advance)
         if target is not None:
-            self._saved = _SavedFile(target, encoding)
+            self._saved = SavedFile(target, encoding)
 
     def as_trimmed(self, start_time: float | None = None, duration: float | None = None, strict_duration: bool = False) -> LazyVideo | None:
         trimmed = self._stream.trimmed(start_time or 0.0, duration or 0.0)
@@ -129,12 +129,12 @@ class LazyVideo(Input.Video):
             return None
         return LazyVideo(trimmed)
 
-    def _file(self) -> _SavedFile | None:
+    def saved_file(self) -> SavedFile | None:
         """The file that was saved, if it is still there as it was written."""
         return self._saved if self._saved is not None and self._saved.is_intact() else None
 
 
-class _SavedFile:
+class SavedFile:
     """A file that this process wrote: where, how, and what it looked like then."""
 
     def __init__(self, path: str, encoding: Encoding) -> None:
