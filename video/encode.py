@@ -84,11 +84,11 @@ def encode(
         _write(stream, place, encoding, on_frames)
 
 
-def check_size(stream: FrameStream, codec: str) -> None:
+def check_size(stream: FrameStream, codec: str, node: str = "Video") -> None:
     """Refuse a size that a codec cannot hold."""
     if not CODECS[codec].is_rgb and (stream.width % 2 or stream.height % 2):
         raise ValueError(
-            f"Video: expected an even width and height for {codec}, got {stream.width}x{stream.height}; crop or resize it, or choose ffv1"
+            f"{node}: expected an even width and height for {codec}, got {stream.width}x{stream.height}; crop or resize it, or choose ffv1"
         )
 
 
