@@ -8,7 +8,7 @@ Architecture: "Wan: Open and Advanced Large-Scale Video Generative Models", arXi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -82,6 +82,13 @@ class CausalState:
         return CausalState(self.first, {name: frames.to(device, copy=True) for name, frames in self.past.items()})
 
 
+def conv3d(x: Tensor, weight: Tensor, bias: Tensor | None, padding: Sequence[int]) -> Tensor:
+    """3D convolution of stride 1. PyTorch gives a small float32 clip on a CPU to a kernel that is 2 to 15 times slower than oneDNN's."""
+    if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and torch.backends.mkldnn.is_available():
+        return torch.mkldnn_convolution(x, weight, bias, tuple(padding), (1, 1, 1), (1, 1, 1), 1)
+    return F.conv3d(x, weight, bias, padding=tuple(padding))
+
+
 class CausalConv3d(nn.Conv3d):
     """3D convolution whose window along time ends at the present frame; the past comes from the state, zeros before the start."""
 
@@ -93,14 +100,14 @@ class CausalConv3d(nn.Conv3d):
     def forward(self, x: Tensor, state: CausalState) -> Tensor:  # type: ignore[override]
         history = self.kernel_size[0] - 1
         if history == 0:
-            return super().forward(x)
+            return conv3d(x, self.weight, self.bias, self.padding)
         past = state.past.get(self.name)
         if past is None and x.shape[2] == 1:
             # Only zeros lie in the past: the last slice of the kernel gives the same sums for a third of the work.
-            y = F.conv3d(x, self.weight[:, :, -1:], self.bias, padding=self.padding)
+            y = conv3d(x, self.weight[:, :, -1:], self.bias, self.padding)
         else:
             padded = F.pad(x, (0, 0, 0, 0, history, 0)) if past is None else torch.cat([past, x], dim=2)
-            y = super().forward(padded)
+            y = conv3d(padded, self.weight, self.bias, self.padding)
         if past is not None and x.shape[2] < history:
             x = torch.cat([past, x], dim=2)
         elif past is None and x.shape[2] < history:

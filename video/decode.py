@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from ..models.vae import CausalState, CausalVideoVAE
+from ..models.vae import CausalState, CausalVideoVAE, conv3d
 from .interrupt import interruptible
 
 LOOP_WARM_UP = 38
@@ -186,7 +185,7 @@ def _typical_convolution(dtype: torch.dtype) -> Callable[[], Tensor]:
     layout = torch.channels_last_3d
     x = torch.randn(1, 16, 6, 64, 64, dtype=dtype).to(memory_format=layout)
     weight = torch.randn(16, 16, 3, 3, 3, dtype=dtype).to(memory_format=layout)
-    return lambda: F.conv3d(x, weight, padding=(0, 1, 1))
+    return lambda: conv3d(x, weight, None, (0, 1, 1))
 
 
 @torch.inference_mode()
