@@ -57,12 +57,14 @@ class Scene {
         this.rest = this.inversesAt(0);
         const moving = movers.filter((mover) => mover.moves);
         const wantsScene = plan.camera.length > 0 || (plan.anchors && moving.length > 0);
-        const forScene = !wantsScene ? 0 : movers.length ? Math.floor(0.25 * count) : count;
         const exposed = movers.map((mover) => this.exposure(mover));
+        const seen = exposed.filter(({ area }) => area > 0).length;
+        const forScene = !wantsScene ? 0 : movers.length ? Math.max(0, Math.min(Math.floor(0.25 * count), count - seen)) : count;
+        const spare = Math.max(0, count - forScene - seen);
         const weight = exposed.reduce((sum, { area }) => sum + Math.sqrt(area), 0);
         const found = exposed.flatMap((exposure, owner) => {
             if (exposure.area === 0) return [];
-            const share = Math.max(1, Math.floor(((count - forScene) * Math.sqrt(exposure.area)) / weight));
+            const share = 1 + Math.floor((spare * Math.sqrt(exposure.area)) / weight);
             return this.pointsOf(exposure, share).map((place) => ({ place, owner }));
         });
         const still = forScene > 0 ? this.scenePoints(forScene, moving).map((place) => ({ place, owner: -1 })) : [];
@@ -111,9 +113,9 @@ class Scene {
             (plan.camera.length > 0 || isNear(place)) &&
             around.every(([dx, dy]) => !this.isCovered([place[0] + dx, place[1] + dy], this.rest, movers));
         const whole = { left: 0, top: 0, right: width, bottom: height };
-        let cells = 0;
-        for (let index = 0; index < CELLS * CELLS; index += 1) if (test(cellCenter(whole, index))) cells += 1;
-        return cells ? lattice(count, (cells * width * height) / (CELLS * CELLS), whole, test) : [];
+        const centers = Array.from({ length: CELLS * CELLS }, (_, index) => cellCenter(whole, index)).filter(test);
+        const area = (centers.length * width * height) / (CELLS * CELLS);
+        return centers.length ? this.pointsOf({ area, centers, test, within: whole }, count) : [];
     }
 
     at(time, origins) {
