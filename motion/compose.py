@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
+from typing import Any
 
-from .plan import Box, Plan, PlanError, Region, checked
+from .plan import VERSION, Plan, PlanError, from_data, to_data
 
-Part = TypeVar("Part", Region, Box)
+LONGEST_ID = 64
 LIMITS = {"regions": 64, "boxes": 64, "camera": 32}
 
 
@@ -26,20 +25,28 @@ def combine(plans: Sequence[Plan]) -> Plan:
         total = sum(len(getattr(plan, name)) for plan in plans)
         if total > most:
             raise PlanError(name, f"expected at most {most} in all plans together, got {total}; combine fewer plans")
+    written = [to_data(plan) for plan in plans]
     taken: set[str] = set()
-    regions = _with_own_ids([region for plan in plans for region in plan.regions], taken)
-    boxes = _with_own_ids([box for plan in plans for box in plan.boxes], taken)
-    camera = tuple(move for plan in plans for move in plan.camera)
-    return checked(Plan(seed=plans[0].seed, anchors=any(plan.anchors for plan in plans), regions=regions, boxes=boxes, camera=camera))
+    return from_data(
+        {
+            "version": VERSION,
+            "seed": plans[0].seed,
+            "anchors": any(plan.anchors for plan in plans),
+            "regions": _with_own_ids(written, "regions", taken),
+            "boxes": _with_own_ids(written, "boxes", taken),
+            "camera": [move for data in written for move in data.get("camera", [])],
+        }
+    )
 
 
-def _with_own_ids(parts: Iterable[Part], taken: set[str]) -> tuple[Part, ...]:
+def _with_own_ids(written: Sequence[dict[str, Any]], name: str, taken: set[str]) -> list[dict[str, Any]]:
+    """All regions or boxes of plans in plain values, each with an id that is not in `taken`."""
     named = []
-    for part in parts:
-        number, name = 2, part.id
-        while name in taken:
+    for part in (part for data in written for part in data.get(name, [])):
+        number, own = 2, part["id"]
+        while own in taken:
             ending = f"-{number}"
-            name, number = part.id[: 64 - len(ending)] + ending, number + 1
-        taken.add(name)
-        named.append(part if name == part.id else dataclasses.replace(part, id=name))
-    return tuple(named)
+            own, number = part["id"][: LONGEST_ID - len(ending)] + ending, number + 1
+        taken.add(own)
+        named.append({**part, "id": own})
+    return named

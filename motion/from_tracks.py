@@ -103,12 +103,12 @@ def _filled(points: np.ndarray, visible: np.ndarray | None) -> np.ndarray:
     places = np.asarray(points, dtype=np.float64)
     if places.ndim != 3 or places.shape[-1] != 2 or places.shape[0] < 1:
         raise PlanError("tracks", f"expected points of shape [frames, points, 2], got {list(places.shape)}")
-    seen = np.isfinite(places).all(axis=-1)
+    seen = np.asarray(np.isfinite(places).all(axis=-1))
     if visible is not None:
         flags = np.asarray(visible).astype(bool)
         if flags.shape != seen.shape:
             raise PlanError("tracks", f"expected visibility of shape {list(seen.shape)}, got {list(flags.shape)}")
-        seen &= flags
+        seen = seen & flags
     kept = np.flatnonzero(seen.any(axis=0))
     if len(kept) == 0:
         raise PlanError("tracks", "expected at least one point that is visible in some frame, got none")

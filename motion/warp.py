@@ -65,9 +65,8 @@ def warp(
     """
     first = torch.as_tensor(picture, dtype=torch.float32).detach().cpu()
     if first.ndim != 3 or first.shape[-1] != 3 or frames < 1:
-        raise ValueError(
-            f"motion preview: expected a picture [height, width, 3] and at least 1 frame, got {list(first.shape)} and {frames}"
-        )
+        got = f"{list(first.shape)} and {frames}"
+        raise ValueError(f"motion preview: expected a picture [height, width, 3] and at least 1 frame, got {got}")
     height, width = first.shape[:2]
     ask = check or (lambda: None)
     parts = movers(plan, width, height, frames, masks, ask)
@@ -79,7 +78,11 @@ def _frames(picture: Tensor, parts: list[Mover], cameras: np.ndarray, check: Che
     scene, layers = _take_apart(picture, parts, check)
     for frame, camera in enumerate(cameras):
         check()
-        yield _composed(scene, layers, camera, frame, check)
+        shown = _composed(scene, layers, camera, frame, check)
+        if _is_identity(camera) and all(_is_identity(part.maps[frame]) for part in parts):
+            untouched = picture.permute(1, 2, 0).clamp(0, 1)
+            shown = WarpedFrame(untouched, shown.mask, shown.labels, torch.ones_like(shown.known))
+        yield shown
 
 
 def _take_apart(picture: Tensor, parts: list[Mover], check: Check) -> tuple[Tensor, list[_Layer]]:
