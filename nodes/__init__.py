@@ -5,10 +5,14 @@ from __future__ import annotations
 from comfy_api.latest import ComfyExtension, io
 
 from ..model_loaders.folders import register_weight_folders
+from .add_audio import SpacetimeAddAudio
 from .decode import SpacetimeDecode
 from .denoise import SpacetimeDenoise
+from .join import SpacetimeJoin
 from .load_tiny import SpacetimeLoadTiny
+from .save_video import SpacetimeSaveVideo
 from .text_encode import SpacetimeTextEncode
+from .upscale import SpacetimeUpscale
 
 
 class SpacetimeExtension(ComfyExtension):
@@ -18,7 +22,16 @@ class SpacetimeExtension(ComfyExtension):
         register_weight_folders()
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        return [SpacetimeLoadTiny, SpacetimeTextEncode, SpacetimeDenoise, SpacetimeDecode]
+        return [
+            SpacetimeLoadTiny,
+            SpacetimeTextEncode,
+            SpacetimeDenoise,
+            SpacetimeDecode,
+            SpacetimeUpscale,
+            SpacetimeJoin,
+            SpacetimeAddAudio,
+            SpacetimeSaveVideo,
+        ]
 
 
 async def comfy_entrypoint() -> SpacetimeExtension:

@@ -23,8 +23,8 @@ class SpacetimeJoin(io.ComfyNode):
             node_id="SpacetimeJoin",
             display_name="Spacetime Join",
             category=CATEGORY,
-            description="Puts videos one after the other, with a cut or a cross-fade between them, pictures and sound. Other sizes and frame "
-            "rates are brought to one. Nothing is held in memory: frames are made while the result is saved.",
+            description="Puts videos one after the other, with a cut or a cross-fade between them, pictures and sound. Other sizes and "
+            "frame rates are brought to one. Nothing is held in memory: frames are made while the result is saved.",
             search_aliases=search_aliases("SpacetimeJoin"),
             inputs=[
                 io.Autogrow.Input(

@@ -21,8 +21,8 @@ class SpacetimeSaveVideo(io.ComfyNode):
             node_id="SpacetimeSaveVideo",
             display_name="Spacetime Save Video",
             category=CATEGORY,
-            description="Saves a video in the codec and quality you choose, frame by frame, so that its length does not matter. A video file "
-            "that has the asked codec already is copied without any loss. Nothing is ever overwritten.",
+            description="Saves a video in the codec and quality you choose, frame by frame, so that its length does not matter. A video "
+            "file that has the asked codec already is copied without any loss. Nothing is ever overwritten.",
             search_aliases=search_aliases("SpacetimeSaveVideo"),
             inputs=[
                 io.Video.Input("video", tooltip="The video to save."),
@@ -36,9 +36,9 @@ class SpacetimeSaveVideo(io.ComfyNode):
                     "codec",
                     options=codec_choices(),
                     default="auto",
-                    tooltip="h264 plays everywhere, h265 and av1 are smaller, vp9 is for the web, prores is for editing, ffv1 loses nothing. "
-                    "auto keeps the codec of a video file and takes h264 for anything else. Encoders of the graphics card are listed where "
-                    "this computer has them.",
+                    tooltip="h264 plays everywhere, h265 and av1 are smaller, vp9 is for the web, prores is for editing, ffv1 loses "
+                    "nothing. auto keeps the codec of a video file and takes h264 for anything else. Encoders of the graphics card are "
+                    "listed where this computer has them.",
                 ),
                 io.Combo.Input(
                     "container", options=list(CONTAINER_CHOICES), default="auto", tooltip="Kind of file. auto takes the codec's usual one."
@@ -56,7 +56,7 @@ class SpacetimeSaveVideo(io.ComfyNode):
                     "bit_depth",
                     options=list(BIT_DEPTHS),
                     default="auto",
-                    tooltip="Bits of each colour. 10 keeps smooth gradients smooth; not every player takes it. auto does what the video has.",
+                    tooltip="Bits of each colour. 10 keeps smooth gradients smooth; not every player takes it. auto is what the video has.",
                 ),
                 io.Boolean.Input(
                     "reencode",

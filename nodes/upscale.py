@@ -39,7 +39,7 @@ class SpacetimeUpscale(io.ComfyNode):
                 io.UpscaleModel.Input(
                     "upscale_model",
                     optional=True,
-                    tooltip="From Load Upscale Model. What it makes is then brought to the size above. Without it a Lanczos filter is used.",
+                    tooltip="From Load Upscale Model. What it makes is then brought to the size above. Without it: a Lanczos filter.",
                 ),
             ],
             outputs=[io.Video.Output(display_name="VIDEO", tooltip="The video in its new size, with its sound.")],

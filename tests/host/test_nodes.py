@@ -22,6 +22,10 @@ NAMES = {
     "SpacetimeTextEncode": "Spacetime Text Encode",
     "SpacetimeDenoise": "Spacetime Denoise",
     "SpacetimeDecode": "Spacetime Decode",
+    "SpacetimeUpscale": "Spacetime Upscale",
+    "SpacetimeJoin": "Spacetime Join",
+    "SpacetimeAddAudio": "Spacetime Add Audio",
+    "SpacetimeSaveVideo": "Spacetime Save Video",
 }
 PROMPT = "a red ball rolls across green grass"
 WIDGETS = {
