@@ -33,8 +33,11 @@ class Decoder(Protocol):
     def new_state(self) -> Any:
         """The state before the first latent frame."""
 
+    def prepare(self, latent: Tensor) -> Tensor:
+        """What the network does to the whole clip [1, C, T', h, w] before it goes through it frame by frame."""
+
     def step(self, latent: Tensor, state: Any) -> Tensor:
-        """One latent frame [1, C, 1, h, w] -> its frames [n, H, W, 3] float32 in 0..1 on the CPU; changes `state`."""
+        """One prepared latent frame [1, C, 1, h, w] -> its frames [n, H, W, 3] float32 in 0..1 on the CPU; changes `state`."""
 
 
 class WanDecoder:
@@ -46,6 +49,9 @@ class WanDecoder:
 
     def new_state(self) -> CausalState:
         return CausalState()
+
+    def prepare(self, latent: Tensor) -> Tensor:
+        return latent
 
     @torch.inference_mode()
     def step(self, latent: Tensor, state: CausalState) -> Tensor:
@@ -80,10 +86,10 @@ class CausalClip:
         """Frames [n, H, W, 3] float32 in 0..1 on the CPU: 1 first where a clip begins, then `frames_per_latent` at a time."""
         decoder = self.open_decoder()
         state = self.before.end(decoder).to(decoder.device) if self.before else decoder.new_state()
-        count = self.latent.shape[2]
+        latent, count = decoder.prepare(self.latent), self.latent.shape[2]
         warm_up = LOOP_WARM_UP if self.loop else 0
         for number in range(-warm_up, count):
-            frames = decoder.step(self.latent[:, :, number % count][:, :, None], state)
+            frames = decoder.step(latent[:, :, number % count][:, :, None], state)
             if number == count - 1 and self.keep_end and self._end is None:
                 self._end = state.to("cpu")
             if number >= 0:
@@ -94,7 +100,7 @@ class CausalClip:
         if self._end is None:
             self.keep_end = True
             state = self.before.end(decoder).to(decoder.device) if self.before else decoder.new_state()
-            for latent in self.latent.split(1, dim=2):
+            for latent in decoder.prepare(self.latent).split(1, dim=2):
                 decoder.step(latent, state)
             self._end = state.to("cpu")
         return self._end

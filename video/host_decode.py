@@ -141,11 +141,15 @@ class _HostWan22:
         return _Wan22State([None] * comfy.ldm.wan.vae2_2.count_conv3d(self._vae.first_stage_model.decoder))
 
     @torch.inference_mode()
+    def prepare(self, latent: Tensor) -> Tensor:
+        with comfy.model_management.cuda_device_context(self._vae.device):
+            return self._vae.first_stage_model.conv2(latent.to(self._vae.device, self._vae.vae_dtype))
+
+    @torch.inference_mode()
     def step(self, latent: Tensor, state: _Wan22State) -> Tensor:
         network, vae = self._vae.first_stage_model, self._vae
         with interruptible(network), comfy.model_management.cuda_device_context(vae.device):
-            x = network.conv2(latent.to(vae.device, vae.vae_dtype))
-            video = network.decoder(x, feat_cache=state.caches, feat_idx=[0], first_chunk=state.first)
+            video = network.decoder(latent, feat_cache=state.caches, feat_idx=[0], first_chunk=state.first)
             state.first = False
             video = comfy.ldm.wan.vae2_2.unpatchify(video, patch_size=2)
         video = vae.process_output(video.to(vae.output_device, vae.vae_output_dtype(), copy=True))

@@ -188,15 +188,6 @@ def test_a_cancelled_job_ends_within_a_chunk_and_leaves_no_file(room: ModuleType
     assert frames_in(str(tmp_path / "clip.mp4")).shape[0] == FRAMES
 
 
-def test_another_video_vae_goes_through_the_host_and_says_so(
-    room: ModuleType, vae: Any, float32: None, monkeypatch: pytest.MonkeyPatch, caplog: Any
-) -> None:
-    monkeypatch.setattr(room, "is_wan21", lambda vae: False)
-    (video,) = room.decode_to_videos(vae, latent(), 16.0)
-    assert torch.equal(video.get_components().images, vae.decode(latent()["samples"])[0])
-    assert any("held in memory" in record.getMessage() for record in caplog.records)
-
-
 def test_wan21_is_told_from_other_vaes(pack: ModuleType, vae: Any) -> None:
     is_wan21 = importlib.import_module(f"{pack.__name__}.model_loaders.vae").is_wan21
 
