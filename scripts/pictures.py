@@ -20,7 +20,7 @@ from spacetime_cli.console import Console
 from spacetime_cli.paths import ROOT
 
 WORKFLOWS = ROOT / "workflows"
-NODES = ("SpacetimeLoadTiny", "SpacetimeTextEncode", "SpacetimeDenoise", "SpacetimeDecode")
+NODES = tuple(json.loads((ROOT / "nodes" / "search_aliases.json").read_text(encoding="utf-8")))
 THUMBNAIL_SIDE = 512
 MOMENT = 0.4
 """How far into the video the thumbnail's frame lies; at the ends things may be out of the picture."""
@@ -30,6 +30,7 @@ MARGIN = 24
 def main() -> int:
     made = parser(__doc__)
     made.add_argument("what", choices=("help", "thumbnails", "screenshots"))
+    made.add_argument("names", nargs="*", metavar="NAME", help="only these nodes or workflows")
     made.add_argument("--server", metavar="URL", help="use a running ComfyUI instead of starting one")
     options = made.parse_args()
     console = Console()
@@ -41,7 +42,7 @@ def main() -> int:
     with contextlib.ExitStack() as stack:
         url = options.server or stack.enter_context(HostServer(host, private_folders=True, console=console)).url
         if options.what == "thumbnails":
-            thumbnails(url, console)
+            thumbnails(url, console, options.names)
             return 0
 
         from spacetime_cli.page import choose_settings, chromium, page_of, visit
@@ -49,25 +50,34 @@ def main() -> int:
         page = stack.enter_context(page_of(stack.enter_context(chromium()), size=(1500, 1500), scale=2.0))
         choose_settings(url)
         visit(page, url)
-        {"help": help_pictures, "screenshots": screenshots}[options.what](page)
+        {"help": help_pictures, "screenshots": screenshots}[options.what](page, options.names)
     return 0
 
 
-def help_pictures(page: Any) -> None:
-    """Every node of the text to video template and the whole of it, twice as sharp as on screen."""
-    _open(page, WORKFLOWS / "text_to_video.json")
-    for node in NODES:
+def help_pictures(page: Any, names: list[str]) -> None:
+    """Every node, from the text to video template where it is there, else alone; and the whole of that template. Twice as sharp as shown."""
+    template = WORKFLOWS / "text_to_video.json"
+    in_template = {node["type"] for node in json.loads(template.read_text(encoding="utf-8"))["nodes"]}
+    _open(page, template)
+    for node in sorted(names or NODES, key=lambda name: name not in in_template):
+        if node not in in_template:
+            page.evaluate("type => spacetime.alone(type)", node)
+        page.evaluate("type => spacetime.centre(type)", node)
+        page.wait_for_timeout(1500)  # some redraws, also of what lies over the canvas
         x, y, width, height = page.evaluate("type => spacetime.centre(type)", node)
-        page.wait_for_timeout(500)  # one redraw, also of the text boxes that lie over the canvas
+        page.wait_for_timeout(500)
         clip = {"x": x - MARGIN, "y": y - 2 * MARGIN, "width": width + 2 * MARGIN, "height": height + 3 * MARGIN}  # with its group's title
         _save_png(page.screenshot(clip=clip), ROOT / "web" / "docs" / node / "node.png")
+    if names:
+        return
+    _open(page, template)
     x, y, width, height = page.evaluate("() => spacetime.fit()")
     page.wait_for_timeout(500)
     clip = {"x": x - MARGIN, "y": y - MARGIN, "width": width + 2 * MARGIN, "height": height + 2 * MARGIN}
     _save_png(page.screenshot(clip=clip), ROOT / "docs" / "images" / "text_to_video.png")
 
 
-def thumbnails(url: str, console: Console) -> None:
+def thumbnails(url: str, console: Console, names: list[str]) -> None:
     """A frame of what each API workflow makes."""
     from PIL import Image
 
@@ -75,6 +85,8 @@ def thumbnails(url: str, console: Console) -> None:
     from spacetime_cli.sheet import read_frames
 
     for workflow in sorted((WORKFLOWS / "api").glob("*.json")):
+        if names and workflow.stem not in names:
+            continue
         with tempfile.TemporaryDirectory() as folder:
             request = Request(workflow, out=Path(folder) / "video.mp4", server=url)
             video, _ = generate(request, prepare(request), None, console)
@@ -86,11 +98,13 @@ def thumbnails(url: str, console: Console) -> None:
         _save_thumbnail(square.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS), WORKFLOWS / f"{workflow.stem}.jpg")
 
 
-def screenshots(page: Any) -> None:
+def screenshots(page: Any, names: list[str]) -> None:
     """Each template as the page shows it, on a square."""
     from PIL import Image
 
     for template in sorted(WORKFLOWS.glob("*.json")):
+        if names and template.stem not in names:
+            continue
         _open(page, template)
         x, y, width, height = page.evaluate("() => spacetime.fit()")
         page.wait_for_timeout(500)

@@ -60,6 +60,15 @@ window.spacetime = {
     return { workflow: JSON.parse(JSON.stringify(workflow)), output: JSON.parse(JSON.stringify(output)) };
   },
 
+  /** A graph with one new node of a type in it. */
+  alone(type) {
+    app.graph.clear();
+    const node = LiteGraph.createNode(type);
+    app.graph.add(node);
+    const least = node.computeSize();
+    node.setSize([Math.max(least[0], 360), least[1]]);
+  },
+
   /** Move the view so that the node of a type is in the middle at full size; its box in the window [x, y, width, height]. */
   centre(type) {
     const [x, y, width, height] = app.graph.nodes.find((node) => node.type === type).getBounding();
