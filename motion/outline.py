@@ -145,12 +145,21 @@ class Outline:
         return near
 
     def _even_odd(self, points: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Places with an odd number of edges to their right; each edge is tried with the places at its height."""
+        order = np.argsort(places[:, 1], kind="stable")
+        x, y = places[order, 0], places[order, 1]
         odd = np.zeros(len(places), dtype=bool)
-        for (ax, ay), (bx, by) in zip(points, np.roll(points, 1, axis=0)):
-            if ay != by:
-                x, y = places[:, 0], places[:, 1]
-                odd ^= ((ay > y) != (by > y)) & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
-        return odd
+        others = np.roll(points, 1, axis=0)
+        first = np.searchsorted(y, np.minimum(points[:, 1], others[:, 1]), side="left")
+        last = np.searchsorted(y, np.maximum(points[:, 1], others[:, 1]), side="left")
+        for edge in np.flatnonzero(first < last):
+            if edge % (SEGMENTS_AT_ONCE * 16) == 0:
+                self.check()
+            (ax, ay), (bx, by), level = points[edge], others[edge], slice(first[edge], last[edge])
+            odd[level] ^= x[level] < (bx - ax) * (y[level] - ay) / (by - ay) + ax
+        inside = np.empty_like(odd)
+        inside[order] = odd
+        return inside
 
     def _pixels(self, bounds: Bounds | None) -> tuple[int, int, int, int]:
         """The pixels that bounds touch, within the picture."""

@@ -21,6 +21,7 @@ ROW_HEIGHT = 0.8660254037844386
 DIAGONAL = 0.7071067811865476
 AROUND = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), *((x * DIAGONAL, y * DIAGONAL) for x in (1, -1) for y in (1, -1)))
 SPACINGS = 12
+FARTHEST = 1e9
 FIRST_SPACING, NEXT_SPACING = 1.4, 0.96
 
 
@@ -74,7 +75,7 @@ def plan_tracks(
     for index in range(-1, len(parts)):
         own = owner == index
         before[:, own] = starts[own] if index < 0 else apply_maps(parts[index].maps, starts[own])
-    after = apply_maps(camera_maps(plan.camera, width, height, frames), before)
+    after = np.clip(apply_maps(camera_maps(plan.camera, width, height, frames), before), -FARTHEST, FARTHEST)
     visible = in_picture(after, width, height)
     rank = np.array([part.rank for part in parts] + [-1])[owner]
     for part in parts:

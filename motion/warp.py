@@ -20,6 +20,7 @@ from .plan import Plan
 
 SEEN = 0.5
 NOTHING = 1e-4
+FARTHEST = 1e6
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,12 @@ def _origins(matrix: np.ndarray, left: int, top: int, right: int, bottom: int) -
     """Where the centres of a window's pixels come from: x and y, each [h, w]."""
     (a, b, c), (d, e, f) = inverse_maps(matrix).tolist()
     x, y = torch.arange(left, right) + 0.5, (torch.arange(top, bottom) + 0.5)[:, None]
-    return a * x + (b * y + c), d * x + (e * y + f)
+    return _near(a * x + (b * y + c)), _near(d * x + (e * y + f))
+
+
+def _near(places: Tensor) -> Tensor:
+    """Finite places; what a zoom without measure makes of them is far outside."""
+    return places.nan_to_num(nan=-FARTHEST).clamp(-FARTHEST, FARTHEST)
 
 
 def _to_grid(x: Tensor, y: Tensor, width: int, height: int) -> Tensor:

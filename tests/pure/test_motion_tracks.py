@@ -7,12 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
 from rooms.motion.camera import camera_maps
 from rooms.motion.easing import ease, frame_times
 from rooms.motion.from_tracks import plan_from_tracks, tracks_from_coordinates
 from rooms.motion.movers import movers
 from rooms.motion.plan import Plan, PlanError, from_data
 from rooms.motion.tracks import Tracks, plan_tracks
+from rooms.motion.warp import warp
+from support.motion_plans import plans
 
 WIDTH, HEIGHT, FRAMES = 832, 480, 81
 MIDDLE = {"type": "rectangle", "box": [0.45, 0.4, 0.1, 0.2]}
@@ -335,3 +338,16 @@ def test_coordinates_of_the_common_editors() -> None:
     for text in ("", "{}", "[]", "[[]]", '[[{"x": 1}]]', '[["a"]]', '["x"]', "[3]", "[[true, 1], [2, 3]]", "[[1e999, 1], [2, 3]]"):
         with pytest.raises(PlanError, match=r"^coordinates"):
             tracks_from_coordinates(text)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(plans)
+def test_any_good_plan_has_finite_tracks_and_frames(data: dict[str, Any]) -> None:
+    masks = np.ones((256, 3, 4))
+    made = from_data(data)
+    found = plan_tracks(made, 40, 30, 4, count=20, masks=masks)
+    assert np.isfinite(found.points).all() and found.points.shape[1] <= 20
+    assert found.points.shape == (4, len(found.owner), 2) and found.visible.shape == found.points.shape[:2]
+    for frame in warp(made, np.full((30, 40, 3), 0.5), 2, masks=masks):
+        for values in (frame.picture, frame.mask, frame.known):
+            assert np.isfinite(values.numpy()).all() and values.min() >= 0 and values.max() <= 1
