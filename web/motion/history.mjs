@@ -3,6 +3,7 @@
  */
 
 const MOST_STEPS = 200;
+const MERGE_MILLISECONDS = 1500;
 
 export class History {
     /** @param {string} text the plan as it is now */
@@ -10,6 +11,7 @@ export class History {
         this.steps = [text];
         this.at = 0;
         this.mergeKey = null;
+        this.pushed = 0;
     }
 
     get text() {
@@ -27,17 +29,19 @@ export class History {
     /**
      * A new step, unless nothing changed.
      * @param {string} text
-     * @param {string|null} mergeKey steps in a row with the same key count as one, as arrow keys on a slider do
+     * @param {string|null} mergeKey steps with the same key that follow each other at once count as one, as arrow keys on a slider do
      * @returns {boolean} whether something changed
      */
     push(text, mergeKey = null) {
         if (text === this.text) return false;
-        const merges = mergeKey !== null && mergeKey === this.mergeKey && this.at > 0 && !this.canRedo;
+        const isQuick = performance.now() - this.pushed < MERGE_MILLISECONDS;
+        const merges = mergeKey !== null && mergeKey === this.mergeKey && isQuick && this.at > 0 && !this.canRedo;
         this.steps.length = merges ? this.at : this.at + 1;
         this.steps.push(text);
         if (this.steps.length > MOST_STEPS) this.steps.shift();
         this.at = this.steps.length - 1;
         this.mergeKey = mergeKey;
+        this.pushed = performance.now();
         return true;
     }
 

@@ -81,10 +81,17 @@ function shownFile(output) {
 
 /**
  * Load a picture and decode it outside the page's busy thread.
+ * @param {string} url
+ * @param {number} width of the clip, 0: the picture's; a clip of another shape shows the middle of the picture, as the node does
+ * @param {number} height
  * @returns {Promise<ImageBitmap>}
  */
-export async function loadPicture(url) {
+export async function loadPicture(url, width = 0, height = 0) {
     const reply = await fetch(url);
     if (!reply.ok) throw new Error(`${reply.status} ${reply.statusText}`);
-    return createImageBitmap(await reply.blob());
+    const picture = await createImageBitmap(await reply.blob());
+    if (!width || !height || width * picture.height === height * picture.width) return picture;
+    const scale = Math.min(picture.width / width, picture.height / height);
+    const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+    return createImageBitmap(picture, Math.round((picture.width - w) / 2), Math.round((picture.height - h) / 2), w, h);
 }
