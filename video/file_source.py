@@ -232,8 +232,13 @@ def _readable_frames(container: Any, stream: Any) -> Iterator[Any]:
 
 
 def _picture(frame: Any, facts: FileFacts) -> np.ndarray[Any, Any]:
-    """[H, W, 3] uint8, or uint16 for more than 8 bits, upright."""
-    pixels = frame.to_ndarray(format="rgb24" if facts.bit_depth == 8 else "rgb48le")
+    """[H, W, 3] uint8, or uint16 for more than 8 bits, upright.
+
+    Through 16 bits, because FFmpeg's way to 8 repeats the colour of one pixel for its neighbours instead of blending it.
+    """
+    pixels = frame.to_ndarray(format="gbrp16le")
+    if facts.bit_depth == 8:
+        pixels = (pixels - (pixels >> 8) + 128 >> 8).astype(np.uint8)  # n * 257 -> n, rounded to nearest
     return np.ascontiguousarray(np.rot90(pixels, facts.quarter_turns)) if facts.quarter_turns else pixels
 
 
