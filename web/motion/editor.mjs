@@ -53,15 +53,15 @@ export class Editor {
         this.moreButton = button({ icon: "more", name: text("more"), press: () => this.#openMenu(), "aria-haspopup": "menu" });
         const fit = button({ icon: "fit", name: text("fit"), shortcut: "0", class: "smb-wide-only", press: () => this.stage.fit() });
         this.helpButton = button({ icon: "help", name: text("help"), shortcut: "?", class: "smb-wide-only", press: () => this.openHelp() });
-        const split = () => h("span", { class: "smb-split" });
-        const bar = h(
+        this.barEnd = h("span", { class: "smb-gap" });
+        this.bar = h(
             "div",
             { class: "smb-bar", role: "toolbar", "aria-label": text("tools") },
             h("div", { class: "smb-tools", role: "group", "aria-label": text("tools") }, ...this.toolButtons),
-            split(),
+            h("span", { class: "smb-split" }),
             this.undoButton,
             this.redoButton,
-            h("span", { class: "smb-gap" }),
+            this.barEnd,
             fit,
             this.helpButton,
             this.panelButton,
@@ -78,7 +78,7 @@ export class Editor {
         return h(
             "div",
             { class: "smb-editor", role: "application", "aria-label": text("editor"), dataset: { captureWheel: "true", testid: "spacetime-motion-brush" } },
-            bar,
+            this.bar,
             this.stage.element,
             this.panel.element,
             this.timeline.element,
@@ -201,6 +201,8 @@ export class Editor {
         const layout = isNarrow ? "narrow" : "wide";
         if (this.element.dataset.width !== layout) {
             this.element.dataset.width = layout;
+            if (isNarrow) this.stage.element.append(this.stage.options);
+            else this.barEnd.before(this.stage.options);
             this.fold(isNarrow);
         }
         if (scale > 0) this.stage.resize();

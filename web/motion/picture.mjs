@@ -90,8 +90,9 @@ export async function loadPicture(url, width = 0, height = 0) {
     const reply = await fetch(url);
     if (!reply.ok) throw new Error(`${reply.status} ${reply.statusText}`);
     const picture = await createImageBitmap(await reply.blob());
-    if (!width || !height || width * picture.height === height * picture.width) return picture;
-    const scale = Math.min(picture.width / width, picture.height / height);
-    const [w, h] = [Math.max(1, Math.round(width * scale)), Math.max(1, Math.round(height * scale))];
+    const clip = [width || picture.width, height || picture.height];
+    if (clip[0] * picture.height === clip[1] * picture.width) return picture;
+    const scale = Math.min(picture.width / clip[0], picture.height / clip[1]);
+    const [w, h] = clip.map((side) => Math.max(1, Math.round(side * scale)));
     return createImageBitmap(picture, Math.round((picture.width - w) / 2), Math.round((picture.height - h) / 2), w, h);
 }

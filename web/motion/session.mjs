@@ -32,7 +32,7 @@ export class Session extends EventTarget {
         return item && !isBox(item) ? item : null;
     }
 
-    #say(kind) {
+    #tell(kind) {
         this.dispatchEvent(new Event(kind));
     }
 
@@ -55,8 +55,8 @@ export class Session extends EventTarget {
         if (text === this.text) return;
         this.history.push(text);
         this.#take(text);
-        this.#say("plan");
-        this.#say("select");
+        this.#tell("plan");
+        this.#tell("select");
     }
 
     /** Replace the plan, as import and paste do. @throws {PlanError} and changes nothing */
@@ -65,21 +65,21 @@ export class Session extends EventTarget {
         this.fault = null;
         this.selected = this.plan.regions[0]?.id ?? this.plan.boxes[0]?.id ?? null;
         this.commit();
-        this.#say("select");
+        this.#tell("select");
     }
 
     /** Change the plan without a step yet, as during a drag. */
     touch(change) {
         change?.(this.plan);
-        this.#say("plan");
+        this.#tell("plan");
     }
 
     /** Make what was changed a step. */
     commit(mergeKey = null) {
         this.fault = null;
         const changed = this.history.push(writePlan(this.plan), mergeKey);
-        this.#say("plan");
-        if (changed) this.#say("commit");
+        this.#tell("plan");
+        if (changed) this.#tell("commit");
     }
 
     /** One change, one step. */
@@ -92,7 +92,7 @@ export class Session extends EventTarget {
     /** Drop what was touched and not committed. */
     revert() {
         this.#take(this.text);
-        this.#say("plan");
+        this.#tell("plan");
     }
 
     undo() {
@@ -106,26 +106,26 @@ export class Session extends EventTarget {
     #go(text) {
         if (text === null) return false;
         this.#take(text);
-        this.#say("plan");
-        this.#say("select");
-        this.#say("commit");
+        this.#tell("plan");
+        this.#tell("select");
+        this.#tell("commit");
         return true;
     }
 
     select(id) {
         if (this.selected === id) return;
         this.selected = id;
-        this.#say("select");
+        this.#tell("select");
     }
 
     setTool(tool) {
         if (this.tool === tool) return;
         this.tool = tool;
-        this.#say("tool");
+        this.#tell("tool");
     }
 
     setRadius(radius) {
         this.radius = Math.min(0.5, Math.max(0.002, radius));
-        this.#say("tool");
+        this.#tell("tool");
     }
 }

@@ -11,7 +11,7 @@ import { Session } from "./session.mjs";
 import { loadText } from "./text.mjs";
 
 export const WIDGET_TYPE = "SPACETIME_MOTION_EDITOR";
-const SIZE = { width: 760, height: 640 };
+const SIZE = { width: 760, height: 740 };
 const LEAST_HEIGHT = 360;
 const LOOK_MILLISECONDS = 700; // between looks for another picture
 const FRAMES = ["frames", "length"];
