@@ -8,7 +8,7 @@ needs the warped frames at four pixels of each s x s square, so only those are w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -209,7 +209,7 @@ class IFNet(nn.Module):
 
     def _interpolate(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, scales: tuple[int, ...]) -> Tensor:
         frames = (before, after)
-        grid = _pixel_grid(*before.picture.shape[2:], before.picture.device)
+        grid = _pixel_grid(before.picture)
         config, dtype = self.config, self.get_dtype()
         summed = 5 if config.adds_masks else 4
         total: Tensor | None = None  # flows (and masks, where they are summed) over the blocks so far, at full size
@@ -321,8 +321,9 @@ def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
     return F.pad(frames, (0, right, 0, bottom), mode=mode)
 
 
-def _pixel_grid(height: int, width: int, device: torch.device) -> Tensor:
+def _pixel_grid(picture: Tensor) -> Tensor:
     """[1, H, W, 2] float32: x and y of each pixel as `grid_sample` counts them, from -1 to 1."""
+    (height, width), device = picture.shape[2:], picture.device
     y, x = torch.meshgrid(torch.linspace(-1, 1, height, device=device), torch.linspace(-1, 1, width, device=device), indexing="ij")
     return torch.stack((x, y), dim=-1)[None]
 
@@ -360,22 +361,22 @@ def _enlarge(x: Tensor, scale: int) -> Tensor:
     return x if scale == 1 else F.interpolate(x, scale_factor=float(scale), mode="bilinear")
 
 
-def _shrunk_pictures(frames: Iterable[EncodedFrame], count: int, scale: int) -> list[Tensor]:
-    """Both pictures and then both features at 1/scale, for a batch of `count`."""
-    parts = [part for frame in frames for part in (frame.picture, frame.features)]
-    return [_shrink(part, scale).expand(count, -1, -1, -1) for part in (parts[0], parts[2], parts[1], parts[3])]
+def _layers(frames: Sequence[EncodedFrame]) -> list[tuple[Tensor, slice]]:
+    """Both pictures, then both features where there are any, each with where the flow towards it lies."""
+    layers = [(frame.picture, part) for frame, part in zip(frames, _DIRECTIONS, strict=True)]
+    layers += [(frame.features, part) for frame, part in zip(frames, _DIRECTIONS, strict=True) if frame.features.shape[1]]
+    return layers
 
 
-def _shrunk_warps(frames: Iterable[EncodedFrame], flows: Tensor, grid: Tensor, scale: int) -> list[Tensor]:
-    """Both pictures and then both features, warped by the flows, at 1/scale."""
-    warped = []
-    for kind in ("picture", "features"):
-        for frame, part in zip(frames, _DIRECTIONS, strict=True):
-            image = getattr(frame, kind)
-            if image.shape[1]:
-                found = _warp(image, flows[:, part], grid, scale)
-                warped.append(F.avg_pool2d(found, 2) if scale > 1 else found)
-    return warped
+def _shrunk_pictures(frames: Sequence[EncodedFrame], count: int, scale: int) -> list[Tensor]:
+    """Pictures and features at 1/scale, for a batch of `count`."""
+    return [_shrink(image, scale).expand(count, -1, -1, -1) for image, _ in _layers(frames)]
+
+
+def _shrunk_warps(frames: Sequence[EncodedFrame], flows: Tensor, grid: Tensor, scale: int) -> list[Tensor]:
+    """Pictures and features, warped by the flows, at 1/scale."""
+    warped = [_warp(image, flows[:, part], grid, scale) for image, part in _layers(frames)]
+    return [F.avg_pool2d(image, 2) for image in warped] if scale > 1 else warped
 
 
 def _joined(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
