@@ -10,6 +10,9 @@ from .decode import SpacetimeDecode
 from .denoise import SpacetimeDenoise
 from .join import SpacetimeJoin
 from .load_tiny import SpacetimeLoadTiny
+from .motion_apply import SpacetimeApplyMotion
+from .motion_brush import SpacetimeMotionBrush
+from .motion_plans import SpacetimeCameraMotion, SpacetimeCombinePlans, SpacetimeLoadMotionPlan, SpacetimePlanFromTracks
 from .save_video import SpacetimeSaveVideo
 from .text_encode import SpacetimeTextEncode
 from .upscale import SpacetimeUpscale
@@ -31,6 +34,12 @@ class SpacetimeExtension(ComfyExtension):
             SpacetimeJoin,
             SpacetimeAddAudio,
             SpacetimeSaveVideo,
+            SpacetimeMotionBrush,
+            SpacetimeLoadMotionPlan,
+            SpacetimeCameraMotion,
+            SpacetimeCombinePlans,
+            SpacetimePlanFromTracks,
+            SpacetimeApplyMotion,
         ]
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from comfy_api.latest import io
-from comfy_api.latest._ui import ImageSaveHelper
+from comfy_api.latest import io, ui
 
 from ..sampling.motion_nodes import (
     DEFAULT_PLAN,
@@ -35,8 +34,8 @@ class SpacetimeMotionBrush(io.ComfyNode):
             node_id="SpacetimeMotionBrush",
             display_name=NODE,
             category=CATEGORY,
-            description="Paint parts of a picture and drag where they go; see the motion before anything is generated. The plan then steers "
-            "any video model through Spacetime Apply Motion. Without the page the plan is JSON text.",
+            description="Paint parts of a picture and drag where they go; see the motion before anything is generated. The plan then "
+            "steers any video model through Spacetime Apply Motion. Without the page the plan is JSON text.",
             search_aliases=search_aliases("SpacetimeMotionBrush"),
             inputs=[
                 io.Image.Input("image", optional=True, tooltip="The picture to paint on: the first frame of the video."),
@@ -68,7 +67,9 @@ class SpacetimeMotionBrush(io.ComfyNode):
             ],
             outputs=[
                 MotionPlanType.Output(display_name="PLAN", tooltip="The plan, for Spacetime Apply Motion or Spacetime Combine Plans."),
-                io.Tracks.Output(display_name="TRACKS", tooltip="The plan as tracks in pixels, for stock nodes such as WanMoveTrackToVideo."),
+                io.Tracks.Output(
+                    display_name="TRACKS", tooltip="The plan as tracks in pixels, for stock nodes such as WanMoveTrackToVideo."
+                ),
                 io.Mask.Output(display_name="MASK", tooltip="Where the moving parts are, one mask for each frame."),
                 io.Video.Output(display_name="preview", tooltip="The picture's parts, moved as planned; made while it is saved."),
             ],
@@ -113,5 +114,5 @@ def _shown(picture: Any) -> dict[str, Any] | None:
     """The picture for the editor to paint on, under a name of its own: the page would draw `images` a second time, below the editor."""
     if picture is None:
         return None
-    saved = ImageSaveHelper.save_images(picture[None], "spacetime_picture", io.FolderType.temp, cls=None, compress_level=1)
+    saved = ui.ImageSaveHelper.save_images(picture[None], "spacetime_picture", io.FolderType.temp, cls=None, compress_level=1)
     return {"spacetime_picture": saved}

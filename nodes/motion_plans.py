@@ -40,7 +40,9 @@ class SpacetimeLoadMotionPlan(io.ComfyNode):
             description="A motion plan from pasted JSON or from a .json file in ComfyUI's input folder, checked before anything runs.",
             search_aliases=search_aliases("SpacetimeLoadMotionPlan"),
             inputs=[
-                io.String.Input("text", multiline=True, default=DEFAULT_PLAN, tooltip="The motion plan's JSON; used where no file is chosen."),
+                io.String.Input(
+                    "text", multiline=True, default=DEFAULT_PLAN, tooltip="The motion plan's JSON; used where no file is chosen."
+                ),
                 io.Combo.Input(
                     "file",
                     options=[TYPED, *plan_files()],
@@ -50,7 +52,9 @@ class SpacetimeLoadMotionPlan(io.ComfyNode):
                 ),
                 io.Mask.Input("mask", optional=True, tooltip="Pictures of regions, for the plan's shapes of type mask."),
             ],
-            outputs=[MotionPlanType.Output(display_name="PLAN", tooltip="The plan, for Spacetime Apply Motion or Spacetime Combine Plans.")],
+            outputs=[
+                MotionPlanType.Output(display_name="PLAN", tooltip="The plan, for Spacetime Apply Motion or Spacetime Combine Plans.")
+            ],
         )
 
     @classmethod
@@ -170,13 +174,17 @@ class SpacetimePlanFromTracks(io.ComfyNode):
                     optional=True,
                     tooltip="Instead of tracks: JSON such as that of spline and path editors, one or more lists of x and y in pixels.",
                 ),
-                io.Image.Input("image", optional=True, tooltip="The picture that the pixels belong to; then width and height are not needed."),
+                io.Image.Input(
+                    "image", optional=True, tooltip="The picture that the pixels belong to; then width and height are not needed."
+                ),
                 _pixels("width"),
                 _pixels("height"),
                 _number("tolerance", 0.5, 0.01, 1000, "How far a region's path may be from its points' tracks, in pixels."),
                 _number("radius", 0.02, 0.0005, 1, "Radius of the dot painted for each point, as a part of the picture's shorter side."),
             ],
-            outputs=[MotionPlanType.Output(display_name="PLAN", tooltip="The plan, for Spacetime Apply Motion or Spacetime Combine Plans.")],
+            outputs=[
+                MotionPlanType.Output(display_name="PLAN", tooltip="The plan, for Spacetime Apply Motion or Spacetime Combine Plans.")
+            ],
         )
 
     @classmethod

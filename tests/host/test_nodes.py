@@ -26,6 +26,12 @@ NAMES = {
     "SpacetimeJoin": "Spacetime Join",
     "SpacetimeAddAudio": "Spacetime Add Audio",
     "SpacetimeSaveVideo": "Spacetime Save Video",
+    "SpacetimeMotionBrush": "Spacetime Motion Brush",
+    "SpacetimeLoadMotionPlan": "Spacetime Load Motion Plan",
+    "SpacetimeCameraMotion": "Spacetime Camera Motion",
+    "SpacetimeCombinePlans": "Spacetime Combine Plans",
+    "SpacetimePlanFromTracks": "Spacetime Plan from Tracks",
+    "SpacetimeApplyMotion": "Spacetime Apply Motion",
 }
 PROMPT = "a red ball rolls across green grass"
 WIDGETS = {

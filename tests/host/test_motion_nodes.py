@@ -1,0 +1,377 @@
+"""The motion nodes: a plan becomes tracks, a mask, a preview, and conditioning equal to the host's where the host is right."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import comfy.utils
+import folder_paths
+import pytest
+import torch
+from comfy_extras.nodes_wan import WanImageToVideo
+from comfy_extras.nodes_wanmove import WanMoveTrackToVideo
+from support.tiny_weights import TEXT_DIM, write_dit, write_vae
+
+WIDTH, HEIGHT, FRAMES = 48, 32, 9
+RIGHT = {
+    "version": 1,
+    "anchors": False,
+    "regions": [{"shapes": [{"type": "rectangle", "box": [0.25, 0.25, 0.25, 0.5]}], "motion": {"direction": 0, "speed": 0.5}}],
+}
+MASKED = {"version": 1, "regions": [{"shapes": [{"type": "mask"}], "motion": {"direction": 90}}]}
+CAMERA = {"pan_x": 0.25, "pan_y": 0.0, "zoom": 1.0, "roll": 0.0, "start": 0.0, "end": 1.0, "easing": "linear"}
+
+
+@pytest.fixture(scope="module")
+def classes(pack: ModuleType) -> dict[str, Any]:
+    extension = asyncio.run(pack.comfy_entrypoint())
+    asyncio.run(extension.on_load())
+    return {node.GET_SCHEMA().node_id: node for node in asyncio.run(extension.get_node_list())}
+
+
+@pytest.fixture(scope="module")
+def plain_model(pack: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = write_dit(tmp_path_factory.mktemp("model") / "random.safetensors")
+    return importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model(path)
+
+
+@pytest.fixture(scope="module")
+def vae(pack: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = write_vae(tmp_path_factory.mktemp("vae") / "random.safetensors")
+    return importlib.import_module(f"{pack.__name__}.model_loaders.vae").load_vae(path)
+
+
+@pytest.fixture
+def picture() -> torch.Tensor:
+    return torch.rand(1, HEIGHT, WIDTH, 3, generator=torch.Generator().manual_seed(0))
+
+
+def brush(classes: dict[str, Any], plan: dict[str, Any] | str = RIGHT, **inputs: Any) -> tuple[Any, dict, torch.Tensor, Any]:
+    text = plan if isinstance(plan, str) else json.dumps(plan)
+    return classes["SpacetimeMotionBrush"].execute(**{"plan": text, "length": FRAMES, "fps": 16.0, **inputs}).args
+
+
+def all_frames(video: Any) -> torch.Tensor:
+    with contextlib.closing(video.stream.chunks()) as chunks:
+        return torch.cat(list(chunks))
+
+
+def conditioning() -> list:
+    return [[torch.zeros(1, 4, TEXT_DIM), {}]]
+
+
+def apply(classes: dict[str, Any], model: Any, vae: Any, image: Any, plan: Any, **inputs: Any) -> tuple[Any, list, list, dict]:
+    settings = {"backend": "auto", "width": WIDTH, "height": HEIGHT, "length": FRAMES, "strength": 1.0, **inputs}
+    return classes["SpacetimeApplyMotion"].execute(model, conditioning(), conditioning(), vae, image, plan, **settings).args
+
+
+def refusal(function: Any, *arguments: Any, **keywords: Any) -> str:
+    with pytest.raises(ValueError) as caught:
+        function(*arguments, **keywords)
+    message = str(caught.value)
+    assert message.startswith("Spacetime ") and ": expected " in message and ", got " in message
+    assert "; " in message and "\n" not in message
+    return message
+
+
+# Motion Brush
+
+
+def test_the_tracks_go_where_the_plan_says(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    """Half of the shorter side to the right, evenly; the host's TRACKS."""
+    _, tracks, _, _ = brush(classes, image=picture)
+    path, visible = tracks["track_path"], tracks["track_visibility"]
+    assert path.shape[0] == FRAMES and path.shape[2] == 2 and path.dtype == torch.float32
+    assert visible.shape == path.shape[:2] and visible.dtype == torch.bool
+    moved = path - path[:1]
+    torch.testing.assert_close(moved[..., 0], torch.linspace(0, 16, FRAMES)[:, None].expand(moved.shape[:2]), atol=1e-3, rtol=0)
+    assert moved[..., 1].abs().max() < 1e-3
+    assert (path[0, :, 0] >= 12).all() and (path[0, :, 0] < 24).all()
+    assert (path[0, :, 1] >= 8).all() and (path[0, :, 1] < 24).all()
+
+
+def test_the_preview_moves_the_pixels_and_starts_with_the_picture(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    _, _, mask, video = brush(classes, image=picture)
+    frames = all_frames(video)
+    assert frames.shape == (FRAMES, HEIGHT, WIDTH, 3)
+    torch.testing.assert_close(frames[0], picture[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(frames[-1, 8:24, 28:40], picture[0, 8:24, 12:24], atol=1e-3, rtol=0)
+    expected = torch.zeros(HEIGHT, WIDTH)
+    expected[8:24, 12:24] = 1
+    torch.testing.assert_close(mask[0], expected)
+    torch.testing.assert_close(mask[-1], expected.roll(16, dims=1), atol=1e-3, rtol=0)
+
+
+def test_the_preview_is_made_only_when_it_is_read(
+    pack: ModuleType, classes: dict[str, Any], picture: torch.Tensor, monkeypatch: Any
+) -> None:
+    """Counted by the frames that the warp gives out."""
+    module = importlib.import_module(f"{pack.__name__}.sampling.motion_nodes")
+    made: list[int] = []
+    warp = module.warp
+    monkeypatch.setattr(module, "warp", lambda *arguments: (made.append(1) or frame for frame in warp(*arguments)))
+    still = {"version": 1}
+    *_, video = brush(classes, still, image=picture)  # a plan without regions needs no warp for its mask
+    assert made == []
+    with contextlib.closing(video.stream.chunks(3)) as chunks:
+        next(chunks)
+    assert len(made) == 4
+
+
+def test_without_a_picture_it_needs_a_size(classes: dict[str, Any]) -> None:
+    _, _, mask, video = brush(classes, width=64, height=48)
+    assert mask.shape == (FRAMES, 48, 64)
+    assert video.get_dimensions() == (64, 48)
+    assert all_frames(video)[0].std() > 0.05
+    assert "expected a picture or a width and height, got neither" in refusal(brush, classes)
+
+
+def test_the_picture_is_shown_to_the_editor(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    output = classes["SpacetimeMotionBrush"].execute(plan=json.dumps(RIGHT), length=5, fps=16.0, image=picture)
+    (shown,) = output.ui["spacetime_picture"]
+    assert (Path(folder_paths.get_temp_directory()) / shown["subfolder"] / shown["filename"]).is_file()
+    assert shown["type"] == "temp"
+
+
+@pytest.mark.parametrize(("source", "target"), [((60, 32), (48, 32)), ((48, 60), (48, 32)), ((31, 57), (64, 48)), ((96, 64), (48, 32))])
+def test_another_shape_is_cropped_as_the_host_crops(classes: dict[str, Any], source: tuple[int, int], target: tuple[int, int]) -> None:
+    """A track that begins on a pixel of the picture is on the same content in the clip; the first frame is the host's own crop."""
+    wide, high = source
+    across = torch.linspace(0, 1, wide).expand(high, wide)
+    down = torch.linspace(0, 1, high)[:, None].expand(high, wide)
+    gradients = torch.stack([across, down, torch.zeros(high, wide)], dim=-1)[None]
+    _, tracks, _, video = brush(classes, image=gradients, width=target[0], height=target[1])
+    cropped = comfy.utils.common_upscale(gradients.movedim(-1, 1), *target, "bilinear", "center").movedim(1, -1)[0]
+    torch.testing.assert_close(all_frames(video)[0], cropped, atol=1e-5, rtol=0)
+    _, whole, _, _ = brush(classes, image=gradients)
+    for placed, origin, seen in zip(tracks["track_path"][0], whole["track_path"][0], tracks["track_visibility"][0], strict=True):
+        if seen:
+            column, row = (int(value) for value in placed)
+            content = cropped[min(row, target[1] - 1), min(column, target[0] - 1), :2]
+            expected = (origin - 0.5) / (torch.tensor(source) - 1)
+            assert (content - expected).abs().max() < 1.2 / min(*source, *target)
+
+
+def test_a_mask_region_takes_the_mask(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    mask = torch.zeros(1, HEIGHT, WIDTH)
+    mask[:, 4:12, 8:24] = 1
+    _, _, moved, _ = brush(classes, MASKED, image=picture, mask=mask)
+    torch.testing.assert_close(moved[0], mask[0])
+    assert "mask" in refusal(brush, classes, MASKED, image=picture)
+
+
+def test_a_bad_plan_is_one_sentence_with_the_place(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    bad = json.loads(json.dumps(RIGHT))
+    bad["regions"][0]["motion"]["speed"] = "fast"
+    message = refusal(brush, classes, bad, image=picture)
+    assert message.startswith("Spacetime Motion Brush: regions[0].motion.speed: expected")
+    assert "expected JSON" in refusal(brush, classes, "{", image=picture)
+
+
+@pytest.mark.parametrize("inputs", [{"length": 0}, {"width": 9000}, {"fps": 0.0}, {"points": 0}])
+def test_a_bad_number_is_one_sentence(classes: dict[str, Any], picture: torch.Tensor, inputs: dict[str, Any]) -> None:
+    refusal(brush, classes, image=picture, **inputs)
+
+
+def test_the_default_plan_is_a_plan(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    default = {part.id: part for part in classes["SpacetimeMotionBrush"].GET_SCHEMA().inputs}["plan"].default
+    _, tracks, mask, _ = brush(classes, default, image=picture)
+    assert tracks["track_path"].shape[1] > 0 and mask.any()
+
+
+# Plans without painting
+
+
+def test_a_plan_file_of_the_input_folder(classes: dict[str, Any], tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(folder_paths, "get_input_directory", lambda: str(tmp_path))
+    (tmp_path / "mine.json").write_text(json.dumps(RIGHT), encoding="utf-8")
+    (tmp_path.parent / "outside.json").write_text(json.dumps(RIGHT), encoding="utf-8")
+    node = classes["SpacetimeLoadMotionPlan"]
+    assert {part.id: part for part in node.define_schema().inputs}["file"].options == ["none", "mine.json"]
+    (from_file,) = node.execute("", "mine.json").args
+    (from_text,) = node.execute(json.dumps(RIGHT)).args
+    assert from_file.plan == from_text.plan
+    for name in ("nobody.json", "../outside.json"):
+        assert "input folder" in refusal(node.execute, "", name)
+    before = node.fingerprint_inputs("", "mine.json")
+    (tmp_path / "mine.json").write_bytes(b"\xff\xfe")
+    assert "UTF-8" in refusal(node.execute, "", "mine.json")
+    assert node.fingerprint_inputs("", "mine.json") != before
+    assert node.fingerprint_inputs("", "nobody.json") == 0
+
+
+def test_the_camera_pans_everything(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    """A quarter of the width to the right: what is seen goes a quarter of the width to the left."""
+    (camera,) = classes["SpacetimeCameraMotion"].execute(**CAMERA).args
+    _, tracks, mask, _ = brush(classes, {"version": 1}, image=picture, with_plan=camera)
+    moved = tracks["track_path"][-1] - tracks["track_path"][0]
+    torch.testing.assert_close(moved, torch.tensor([-12.0, 0.0]).expand_as(moved), atol=1e-3, rtol=0)
+    assert not mask.any()
+
+
+def test_the_camera_joins_a_plan(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    value, *_ = brush(classes, image=picture)
+    (joined,) = classes["SpacetimeCameraMotion"].execute(**{**CAMERA, "zoom": 2.0, "roll": 10.0}, plan=value).args
+    assert len(joined.plan.regions) == 1
+    assert [move.type for move in joined.plan.camera] == ["pan", "zoom", "roll"]
+
+
+@pytest.mark.parametrize("change", [{"start": 1.0}, {"zoom": 0.0}, {"pan_x": 11.0}, {"roll": float("nan")}, {"end": 2.0}])
+def test_a_camera_that_cannot_be(classes: dict[str, Any], change: dict[str, float]) -> None:
+    refusal(classes["SpacetimeCameraMotion"].execute, **{**CAMERA, **change})
+
+
+def test_combined_plans_keep_their_own_masks(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    first, second = torch.zeros(1, HEIGHT, WIDTH), torch.zeros(1, 2 * HEIGHT, 2 * WIDTH)
+    first[:, :8, :8], second[:, 32:48, 64:80] = 1, 1
+    load = classes["SpacetimeLoadMotionPlan"]
+    plans = [load.execute(json.dumps(MASKED), mask=mask).args[0] for mask in (first, second)]
+    (both,) = classes["SpacetimeCombinePlans"].execute(*plans).args
+    _, _, moved, _ = brush(classes, {"version": 1}, image=picture, with_plan=both)
+    expected = first[0].clone()
+    expected[16:24, 32:40] = 1
+    torch.testing.assert_close((moved[0] > 0.5).float(), expected)  # stretching the smaller mask softens its edges
+
+
+def test_tracks_become_a_plan_and_tracks_again(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    _, tracks, _, _ = brush(classes, image=picture, points=8)
+    node = classes["SpacetimePlanFromTracks"]
+    settings = {"width": 1, "height": 1, "tolerance": 0.5, "radius": 0.02}
+    (value,) = node.execute(**settings, tracks=tracks, image=picture).args
+    _, again, _, _ = brush(classes, {"version": 1, "anchors": False}, image=picture, with_plan=value)
+    movers = again["track_path"][:, (again["track_path"][-1] - again["track_path"][0])[:, 0] > 8]
+    assert movers.shape[1] >= 8
+    moved = movers[-1] - movers[0]
+    torch.testing.assert_close(moved, torch.tensor([16.0, 0.0]).expand_as(moved), atol=0.5, rtol=0)
+
+
+def test_coordinates_become_a_plan(classes: dict[str, Any]) -> None:
+    node = classes["SpacetimePlanFromTracks"]
+    settings = {"width": 100, "height": 100, "tolerance": 0.5, "radius": 0.02}
+    (value,) = node.execute(**settings, coordinates='[{"x": 10, "y": 20}, {"x": 30, "y": 20}]').args
+    assert value.plan.regions[0].motion.path.points == ((0.1, 0.2), (0.3, 0.2))
+    assert "neither" in refusal(node.execute, **settings)
+    assert "both" in refusal(node.execute, **settings, coordinates="[]", tracks={"track_path": torch.zeros(2, 1, 2)})
+    assert "coordinates" in refusal(node.execute, **settings, coordinates="hello")
+    refusal(node.execute, **settings, tracks={"track_path": torch.zeros(2, 1)})
+    refusal(node.execute, **settings, tracks={"track_path": torch.zeros(2, 3, 2), "track_visibility": torch.ones(2, 2)})
+
+
+# Apply Motion
+
+
+def test_the_picture_is_given_as_wan_image_to_video_gives_it(
+    classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor
+) -> None:
+    value, *_ = brush(classes, image=picture)
+    wide = torch.rand(1, 40, 80, 3)
+    _, positive, negative, latent = apply(classes, plain_model, vae, wide, value)
+    theirs = WanImageToVideo.execute(conditioning(), conditioning(), vae, WIDTH, HEIGHT, FRAMES, 1, start_image=wide).args
+    for ours, host in zip((positive, negative), theirs[:2], strict=True):
+        torch.testing.assert_close(ours[0][1]["concat_latent_image"], host[0][1]["concat_latent_image"])
+        torch.testing.assert_close(ours[0][1]["concat_mask"], host[0][1]["concat_mask"])
+    torch.testing.assert_close(latent["samples"], theirs[2]["samples"])
+
+
+def test_wan_move_equals_the_host_but_leaves_the_negative_alone(
+    classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor
+) -> None:
+    """One point, so that the host's dice do not matter."""
+    value, tracks, _, _ = brush(classes, image=picture, points=1)
+    module = importlib.import_module(f"{classes['SpacetimeApplyMotion'].__module__.rsplit('.nodes', 1)[0]}.sampling.motion")
+    count, module.DEFAULT_COUNT = module.DEFAULT_COUNT, 1
+    try:
+        _, positive, negative, _ = apply(classes, plain_model, vae, picture, value, backend="wan_move")
+    finally:
+        module.DEFAULT_COUNT = count
+    theirs, _, _ = WanMoveTrackToVideo.execute(
+        conditioning(), conditioning(), vae, WIDTH, HEIGHT, FRAMES, 1, 1.0, tracks=tracks, start_image=picture
+    ).args
+    torch.testing.assert_close(positive[0][1]["concat_latent_image"], theirs[0][1]["concat_latent_image"])
+    plain = WanImageToVideo.execute(conditioning(), conditioning(), vae, WIDTH, HEIGHT, FRAMES, 1, start_image=picture).args[1]
+    torch.testing.assert_close(negative[0][1]["concat_latent_image"], plain[0][1]["concat_latent_image"])
+    assert not torch.equal(positive[0][1]["concat_latent_image"], negative[0][1]["concat_latent_image"])
+
+
+def test_ati_blends_features_and_opens_its_mask(classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor) -> None:
+    value, *_ = brush(classes, image=picture)
+    _, positive, negative, _ = apply(classes, plain_model, vae, picture, value, backend="ati")
+    mask = positive[0][1]["concat_mask"]
+    assert mask.shape == (1, 4, 3, 4, 6)
+    assert not mask[:, :, 0].any() and mask[:, :, 1:].min() < 0.5  # known where tracks are
+    first = [extras["concat_latent_image"][:, :, 0] for _, extras in (positive[0], negative[0])]
+    torch.testing.assert_close(*first, atol=1e-4, rtol=1e-4)
+
+
+def test_it_says_which_backend_and_why(
+    pack: ModuleType, classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor, tmp_path: Path
+) -> None:
+    value, *_ = brush(classes, image=picture)
+
+    def told(model: Any, **inputs: Any) -> str:
+        settings = {"backend": "auto", "width": WIDTH, "height": HEIGHT, "length": FRAMES, "strength": 1.0, **inputs}
+        output = classes["SpacetimeApplyMotion"].execute(model, conditioning(), conditioning(), vae, picture, value, **settings)
+        return output.ui["text"][0]
+
+    assert told(plain_model).startswith("Time-to-Move: the model takes a first picture")
+    assert told(plain_model, backend="ati") == "ATI: chosen on the node"
+    load_model = importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model
+    named = load_model(write_dit(tmp_path / "Wan21-WanMove_fp8.safetensors"))
+    assert told(named) == "Wan-Move: the model's file is named 'Wan21-WanMove_fp8.safetensors'"
+
+
+def test_the_file_tells_what_it_was_trained_for(pack: ModuleType, tmp_path: Path) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    plain = write_dit(tmp_path / "plain.safetensors")
+    with safe_open(plain, framework="pt") as file:
+        metadata = file.metadata()
+    path = tmp_path / "trained.safetensors"
+    save_file(load_file(plain), path, metadata={**metadata, "spacetime.motion": "wan_move"})
+    model = importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model(path)
+    facts = importlib.import_module(f"{pack.__name__}.sampling.motion").model_facts(model)
+    assert (facts.layout, facts.latent_channels, facts.picture_channels, facts.trained_for) == ("wan", 16, 20, "wan_move")
+    assert facts.family == "narrow"
+
+
+def test_a_plan_in_which_nothing_moves_leaves_the_model_alone(
+    classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor
+) -> None:
+    value, *_ = brush(classes, {"version": 1}, image=picture)
+    model, _, _, _ = apply(classes, plain_model, vae, picture, value)
+    assert model is plain_model
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"width": 40}, "multiple of 16, got 40; use 32 or 48"),
+        ({"length": 10}, "4n+1 frames, got 10; use 9 or 13"),
+        ({"length": 0}, "got 0"),
+        ({"strength": 2.0}, "strength of 0 to 1, got 2"),
+        ({"strength": float("nan")}, "strength of 0 to 1"),
+        ({"backend": "magic"}, "got 'magic'"),
+    ],
+)
+def test_a_request_that_cannot_be(
+    classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor, change: dict[str, Any], words: str
+) -> None:
+    value, *_ = brush(classes, image=picture)
+    assert words in refusal(apply, classes, plain_model, vae, picture, value, **change)
+
+
+def test_a_model_without_picture_channels_cannot_do_wan_move(
+    pack: ModuleType, classes: dict[str, Any], vae: Any, picture: torch.Tensor, tmp_path: Path
+) -> None:
+    load_model = importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model
+    model = load_model(write_dit(tmp_path / "text_only.safetensors", in_dim=16))
+    value, *_ = brush(classes, image=picture)
+    message = refusal(apply, classes, model, vae, picture, value, backend="wan_move")
+    assert "image-to-video model in the Wan 2.1 layout" in message and "choose time_to_move" in message
