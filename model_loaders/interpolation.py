@@ -83,8 +83,8 @@ def _read_pickle(path: Path, node_name: str) -> dict[str, torch.Tensor]:
         zipfile.BadZipFile,
     ) as error:
         raise WeightFileError(
-            f"{node_name}: expected a PyTorch file of tensors alone, got one that cannot be read safely in '{path.name}'; download it again, "
-            "or use a .safetensors version"
+            f"{node_name}: expected a PyTorch file of tensors alone, got one that cannot be read safely in '{path.name}'; download it "
+            "again, or use a .safetensors version"
         ) from error
     if not isinstance(found, dict):
         raise WeightFileError(f"{node_name}: expected {EXPECTED}, got a {type(found).__name__} in '{path.name}'; choose another file")

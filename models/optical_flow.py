@@ -30,7 +30,7 @@ class Motion:
     """Two frames and the flows between them.
 
     pictures: [2, 3, H, W] float32 in 0..1.  flows: [2, 2, h, w], x and y in pixels of that size, of the first to the second frame and
-    back.  scale: how many times larger the pictures are.  match: [2, 1, h, w], 1 where a flow leads to the same colour, towards 0 where not.
+    back.  scale: how many times larger the pictures are.  match: [2, 1, h, w], 1 where a flow leads to the same colour, less where not.
     """
 
     pictures: Tensor

@@ -8,7 +8,9 @@ from ..model_loaders.folders import register_weight_folders
 from .add_audio import SpacetimeAddAudio
 from .decode import SpacetimeDecode
 from .denoise import SpacetimeDenoise
+from .interpolate import SpacetimeInterpolate
 from .join import SpacetimeJoin
+from .load_interpolation import SpacetimeLoadInterpolationModel
 from .load_tiny import SpacetimeLoadTiny
 from .motion_apply import SpacetimeApplyMotion
 from .motion_brush import SpacetimeMotionBrush
@@ -30,6 +32,8 @@ class SpacetimeExtension(ComfyExtension):
             SpacetimeTextEncode,
             SpacetimeDenoise,
             SpacetimeDecode,
+            SpacetimeLoadInterpolationModel,
+            SpacetimeInterpolate,
             SpacetimeUpscale,
             SpacetimeJoin,
             SpacetimeAddAudio,

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from .stream import as_float
 
-DEFAULT_THRESHOLD = 0.35
+DEFAULT_THRESHOLD = 0.25
 NEVER = 1.0
 """The threshold above which nothing is a cut."""
 
