@@ -161,15 +161,18 @@ export class Editor {
         const isPen = PENS.has(session.tool);
         this.stage.options.hidden = !isPen;
         if (isPen) this.#showRadius();
-        const hint = !isEmpty(session.plan) || session.tool !== "brush" ? HINTS[session.tool] : "hintStart";
-        this.stage.showHint(hint ? text(hint) : session.item && this.#needsWay(session.item) ? text("hintWay") : null);
+        const hint = this.#hint();
+        this.stage.showHint(hint ? text(hint) : null);
         this.stage.schedule();
     }
 
-    /** Whether something is painted that does not move yet. */
-    #needsWay(item) {
-        const { motion, shapes, pinned } = item;
-        return Boolean(motion && shapes.length && !pinned && !motion.path && motion.direction === null && this.session.tool === "brush");
+    /** The key of what to say to somebody who has the tool in hand for the first time; null: it is in use. */
+    #hint() {
+        const { plan, tool, item } = this.session;
+        const needsWay = Boolean(item?.motion && item.shapes.length && !item.pinned && !item.motion.path && item.motion.direction === null);
+        const isNew = { path: needsWay || !item, box: !plan.boxes.length, pin: !plan.regions.some((region) => region.pinned), polygon: true, eraser: true };
+        if (tool === "brush") return isEmpty(plan) ? "hintStart" : needsWay ? "hintWay" : null;
+        return isNew[tool] ? HINTS[tool] : null;
     }
 
     #showRadius() {

@@ -7,7 +7,7 @@ import { HANDLES } from "./geometry.mjs";
 import { boxAt, boundsOf, middleOf, shiftOnPath, tracePath, easedTime } from "./maths.mjs";
 import { isBox } from "./plan_model.mjs";
 
-const DARK = "rgb(0 0 0 / 65%)";
+const DARK = "rgb(0 0 0 / 50%)";
 
 /** Stroke what was drawn so far so that it shows on any picture. */
 function outlined(context, color, width, dash = []) {
@@ -161,7 +161,7 @@ export function drawBox(context, box, view, time, isSelected) {
     stops.forEach((stop, index) => {
         context.beginPath();
         context.rect(...stop);
-        outlined(context, box.color, isSelected ? 2 : 1.5, index === 0 ? [] : index === stops.length - 1 ? [7, 5] : [2, 4]);
+        outlined(context, box.color, isSelected ? 2.5 : 1.5, index === 0 ? [] : index === stops.length - 1 ? [7, 5] : [2, 4]);
     });
     const [first, last] = [stops[0], stops.at(-1)];
     const centers = [first, last].map(([x, y, w, h]) => [x + w / 2, y + h / 2]);
