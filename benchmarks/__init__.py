@@ -1,0 +1,1 @@
+"""What the README says in numbers, each measured again with one command: `python -m benchmarks.stream` is one."""
