@@ -34,15 +34,13 @@ class HeldRegion:
 class HeldVideo:
     """A video's latents [1, C, T', h, w] as the VAE gives them, the regions that are held, and the clocks.
 
-    `camera_only` says that the whole picture is what moves. `from_start` keeps the first latent frame until the end, for models that take
-    no first picture of their own.
+    `camera_only` says that the whole picture is what moves.
     """
 
     latent: Tensor
     regions: tuple[HeldRegion, ...]
     preset: Preset
     camera_only: bool = False
-    from_start: bool = False
 
 
 def with_held_video(model: Any, held: HeldVideo) -> Any:
@@ -102,15 +100,11 @@ class _Holding:
         model = executor.class_obj.inner_model
         if self.target is None:
             self.levels, self.noise = self.levels.to(x.device), self.noise.to(x)
-            self.target = _as_network_sees(model, self.video).to(x)
+            self.target = model.process_latent_in(self.video).to(x)
         held = self.levels < level * (1 - 1e-4)
         if self.has_noise:
             x = torch.where(held, model.model_sampling.noise_scaling(timestep[:1], self.noise, self.target).to(x), x)
         return torch.where(held, self.target, executor(x, timestep, *rest, **keywords))
-
-
-def _as_network_sees(model: Any, video: Tensor) -> Tensor:
-    return model.process_latent_in(video)
 
 
 def _levels(held: HeldVideo, clock: Clock, sampling: Any) -> Tensor:
@@ -121,8 +115,6 @@ def _levels(held: HeldVideo, clock: Clock, sampling: Any) -> Tensor:
         if until > clock.weak:
             level = _noise_level(sampling, until)
             levels = torch.where(region.cells.cpu() > 0.5, levels.clamp(max=level), levels)
-    if held.from_start:
-        levels[0] = -1.0
     return levels
 
 
