@@ -24,7 +24,8 @@ class SpacetimeInterpolate(io.ComfyNode):
             display_name="Spacetime Interpolate",
             category=CATEGORY,
             description="Makes a video smoother: new frames between its own, at any frame rate, with the same length and sound. Works "
-            "without a model, or with RIFE. Cuts between shots stay cuts. Frames are made while Save Video writes them, so length costs no memory.",
+            "without a model, or with RIFE. Cuts between shots stay cuts. Frames are made while Save Video writes them, so length costs no "
+            "memory.",
             search_aliases=search_aliases("SpacetimeInterpolate"),
             inputs=[
                 io.Video.Input("video", tooltip="Any video: from Spacetime Decode, Load Video or another node."),
