@@ -25,7 +25,7 @@ class Codec:
     """One video codec.
 
     `best` and `worst` are the ends of its own quality scale ("crf"), at quality 100 and 0; None for a codec that loses nothing.
-    `known_as` is what FFmpeg calls it when it reads a file.
+    `known_as` is what FFmpeg calls it when it reads a file. `smallest` side in pixels.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Codec:
     options: Mapping[str, str] = field(default_factory=dict)
     tag: str | None = None
     sound: str | None = None
+    smallest: int = 2
 
     @property
     def is_rgb(self) -> bool:
@@ -60,6 +61,7 @@ CODECS = {
             worst=51,
             options={"x265-params": "log-level=error"},
             tag="hvc1",  # the only tag of H.265 that Apple's players take
+            smallest=64,  # x265 damages the memory of the whole process at some sizes below, such as 48x32
         ),
         Codec("av1", "av1", ("mp4", "webm", "matroska"), ("libsvtav1", "libaom-av1"), _YUV, best=10, worst=63),
         Codec(

@@ -86,6 +86,10 @@ def encode(
 
 def check_size(stream: FrameStream, codec: str, node: str = "Video") -> None:
     """Refuse a size that a codec cannot hold."""
+    smallest = CODECS[codec].smallest
+    if min(stream.width, stream.height) < smallest:
+        got = f"{stream.width}x{stream.height}"
+        raise ValueError(f"{node}: expected at least {smallest}x{smallest} pixels for {codec}, got {got}; enlarge it or choose h264")
     if not CODECS[codec].is_rgb and (stream.width % 2 or stream.height % 2):
         raise ValueError(
             f"{node}: expected an even width and height for {codec}, got {stream.width}x{stream.height}; crop or resize it, or choose ffv1"
@@ -197,12 +201,13 @@ class _Painter:
         self._pixels = pixels
         self._deep = bit_depth > 8
         self._is_rgb = is_rgb
+        self._white = 65535 if is_rgb else 255 * 256  # swscale makes luma of 16 bits as if 8 bits were shifted, not stretched
         self._reformatter = VideoReformatter()
 
     def frames(self, chunk: Tensor) -> Iterator[av.VideoFrame]:
         """One frame after the other from a chunk [n, H, W, 3]."""
         if self._deep:
-            deep = as_float(chunk).clamp(0, 1).mul(65535).round().to(torch.uint16)
+            deep = as_float(chunk).clamp(0, 1).mul(self._white).round().to(torch.uint16)
             yield from (self._converted(frame, "rgb48le") for frame in deep)
         else:
             yield from (self._converted(frame, "rgb24") for frame in as_uint8(chunk))

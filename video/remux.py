@@ -112,7 +112,25 @@ def _copy_under(source: Any, output: Any, sound: Sound, duration: Fraction, on_p
 
 
 def _packets(source: Any, streams: list[Any], on_packets: Callable[[float], None]) -> Iterator[Any]:
+    """The packets that hold something, each with a decoding time."""
+    waiting: list[Any] = []
     for packet in source.demux(streams):
         if packet.dts is not None:
+            yield from _timed(waiting, packet)
+            waiting = []
             on_packets(float(packet.dts * packet.time_base))
             yield packet
+        elif packet.size and packet.pts is not None:
+            waiting.append(packet)
+    yield from _timed(waiting, None)
+
+
+def _timed(packets: list[Any], following: Any) -> Iterator[Any]:
+    """Packets whose file tells no decoding time, as Matroska does not for the first ones, placed before the one that follows."""
+    for place, packet in enumerate(packets):
+        if following is None or packet.stream.index != following.stream.index:
+            packet.dts = packet.pts
+        else:
+            step = packet.duration or max(1, round(1 / (packet.stream.average_rate or 24) / packet.time_base))
+            packet.dts = min(following.dts, packet.pts) - step * (len(packets) - place)
+        yield packet
