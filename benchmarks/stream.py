@@ -81,7 +81,7 @@ class Bench:
         rows = []
         for frames, found in ours.items():
             measured = stock.get(frames)
-            other = mega(measured["peak_bytes"]) if measured else f"~{mega(line(frames))}"
+            other = mega(measured["peak_bytes"]) if measured else f"~{mega(max(0.0, line(frames)))}"
             alike = self.arm("compare", STOCK_DEFAULTS, ours=found["file"], stock=measured["file"])["psnr"] if measured else None
             rows.append([str(frames), mega(found["peak_bytes"]), other, f"{alike:.1f} dB" if alike else "", mega(found["idle_bytes"])])
             found["psnr"] = alike

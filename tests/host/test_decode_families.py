@@ -16,6 +16,7 @@ import pytest
 import torch
 from comfy.cli_args import args
 from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
+from comfy_api.latest import io
 from support.compare import PARITY, relative_error
 from support.tiny_weights import random_vae, randomize
 from torch import nn
@@ -109,6 +110,25 @@ def test_a_clip_in_two_pieces_is_the_clip_bit_for_bit(
     for whole, one, other in zip(wholes, first, second, strict=True):
         assert (one.get_frame_count(), other.get_frame_count()) == (13, 12)
         assert torch.equal(torch.cat([frames(one), frames(other)]), frames(whole))
+
+
+def test_the_node_keeps_a_state_only_where_it_is_connected(pack: ModuleType, wan21: Any) -> None:
+    node = importlib.import_module(f"{pack.__name__}.nodes.decode").SpacetimeDecode
+
+    def run(prompt: dict[str, Any], **inputs: Any) -> tuple[Any, Any]:
+        prepared = node.PREPARE_CLASS_CLONE({"hidden_inputs": {io.Hidden.prompt: prompt, io.Hidden.unique_id: "4"}})
+        return prepared.execute(wan21, **inputs).args
+
+    samples = latent(16, 6)["samples"]
+    connected = {"4": {"inputs": {}}, "9": {"inputs": {"continue_from": ["4", 1]}}}
+    elsewhere = {"4": {"inputs": {}}, "9": {"inputs": {"video": ["4", 0], "continue_from": ["5", 1]}}}
+    for prompt, kept in ((connected, True), (elsewhere, False)):
+        (video,), state = run(prompt, samples={"samples": samples[:, :, :3]}, fps=16.0)
+        frames(video)
+        assert (state.clips[0]._end is not None) is kept
+        (rest,), _ = run({}, samples={"samples": samples[:, :, 2:]}, fps=16.0, continue_from=state, overlap=1)
+        whole = run({}, samples={"samples": samples}, fps=16.0)[0][0]
+        assert torch.equal(torch.cat([frames(video), frames(rest)]), frames(whole))
 
 
 @pytest.mark.parametrize("family", ["wan21", "wan22"])
