@@ -89,7 +89,7 @@ def test_colours_are_bt709_in_the_limited_range_and_survive(tmp_path: Path, code
         frame = next(file.decode(video=0))
     if not CODECS[codec].is_rgb:
         assert (frame.colorspace, frame.color_range) == (Colorspace.ITU709, ColorRange.MPEG)
-        red = [plane for plane in frame.reformat(format="yuv444p").to_ndarray().mean(axis=(1, 2))]
+        red = list(frame.reformat(format="yuv444p").to_ndarray().mean(axis=(1, 2)))
         assert np.abs(np.array(red) - [63, 102, 240]).max() <= 2  # BT.709's red in 16..235, 16..240
     worst = np.abs(pictures_in(path).mean(axis=(1, 2)) - COLOURS.numpy()).max()
     assert worst < (0.01 if CODECS[codec].is_rgb else 5)
