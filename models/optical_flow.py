@@ -8,7 +8,7 @@ are filled from their surroundings; along what comes out both frames are looked 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +16,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SMALLEST = 12  # pixels of the shorter side of the coarsest size
-WINDOW = 7  # pixels over which a motion has to hold
+WINDOW = 5  # pixels over which a motion has to hold
+SEARCHED = 2  # how often a size has to be halved to be searched pixel by pixel: small things that move far
+SEARCH = 2  # pixels of that size, each way
 STEPS = 3  # of least squares at each size
 DAMPING = 2e-4  # how much texture a window needs before it moves by itself
 LONGEST_STEP = 1.5  # pixels that one step of least squares may move
@@ -47,9 +49,13 @@ def estimate_motion(first: Tensor, second: Tensor, check: Callable[[], None] = l
     pictures = torch.cat((first, second))
     sizes = _pyramid(_padded_even(pictures))
     flows = sizes[-1].new_zeros(2, 2, *sizes[-1].shape[2:])
-    for here in reversed(sizes[1:]):
+    for number in range(len(sizes) - 1, 0, -1):
+        here = sizes[number]
         if flows.shape[2:] != here.shape[2:]:
             flows = _resized_flow(flows, here.shape[2:])
+        if number >= SEARCHED:
+            check()
+            flows = _searched(here, here.flip(0), flows)
         flows = _refined(here, here.flip(0), flows, check)
     there = warp(sizes[1].flip(0), flows)
     return Motion(pictures, flows, 2, _match(sizes[1], there))
@@ -141,11 +147,22 @@ def _refined(here: Tensor, there: Tensor, flow: Tensor, check: Callable[[], None
     return flow
 
 
+def _searched(here: Tensor, there: Tensor, flow: Tensor) -> Tensor:
+    """Each pixel's flow, or one up to `SEARCH` pixels beside it, whichever matches best."""
+    beside = range(-SEARCH, SEARCH + 1)
+    return _best(here, there, flow, (flow + flow.new_tensor([dx, dy]).view(1, 2, 1, 1) for dy in beside for dx in beside if dx or dy))
+
+
 def _propagated(here: Tensor, there: Tensor, flow: Tensor, reach: int) -> Tensor:
     """Each pixel's flow, or that of a neighbour `reach` pixels away, whichever matches best."""
+    ways = ((reach, 0), (-reach, 0), (0, reach), (0, -reach))
+    return _best(here, there, flow, (_shifted(flow, dx, dy) for dx, dy in ways))
+
+
+def _best(here: Tensor, there: Tensor, flow: Tensor, candidates: Iterable[Tensor]) -> Tensor:
+    """At each pixel that of several flows which matches best."""
     best, cost = flow, _cost(here, there, flow)
-    for dx, dy in ((reach, 0), (-reach, 0), (0, reach), (0, -reach)):
-        candidate = _shifted(flow, dx, dy)
+    for candidate in candidates:
         its_cost = _cost(here, there, candidate)
         better = its_cost < cost
         best, cost = torch.where(better, candidate, best), torch.where(better, its_cost, cost)

@@ -22,6 +22,8 @@ NAMES = {
     "SpacetimeTextEncode": "Spacetime Text Encode",
     "SpacetimeDenoise": "Spacetime Denoise",
     "SpacetimeDecode": "Spacetime Decode",
+    "SpacetimeLoadInterpolationModel": "Load Interpolation Model",
+    "SpacetimeInterpolate": "Spacetime Interpolate",
     "SpacetimeUpscale": "Spacetime Upscale",
     "SpacetimeJoin": "Spacetime Join",
     "SpacetimeAddAudio": "Spacetime Add Audio",

@@ -25,6 +25,7 @@ from support.plain_rife import PUBLISHED, checkpoint
 
 HEIGHT, WIDTH = 4, 6
 NTSC = Fraction(30000, 1001)
+BLENDING = Rules(cut_threshold=1.0)
 
 
 class Linear:
@@ -59,9 +60,7 @@ def clip(
     return FrameStream("Clip", WIDTH, HEIGHT, len(values), rate, make_chunks, **more)
 
 
-def run(
-    source: FrameStream, rate: Fraction, rules: Rules = Rules(cut_threshold=1.0), first: int = 0
-) -> tuple[list[float], Linear, list[torch.Tensor]]:
+def run(source: FrameStream, rate: Fraction, rules: Rules = BLENDING, first: int = 0) -> tuple[list[float], Linear, list[torch.Tensor]]:
     """The values of all frames made (0..255), the interpolator, and the chunks."""
     interpolator = Linear()
     chunks = list(interpolated(source, rate, lambda: interpolator, "Interpolate", rules).chunks(first))
@@ -219,16 +218,16 @@ def test_rates_as_people_write_them(fps: float, rate: Fraction) -> None:
 
 @pytest.mark.parametrize("fps", [0.0, -1.0, float("nan"), float("inf"), 1001.0])
 def test_an_fps_that_is_none_is_refused(fps: float) -> None:
-    with pytest.raises(ValueError, match="^Node: expected an fps above 0"):
+    with pytest.raises(ValueError, match=r"^Node: expected an fps above 0"):
         target_rate(fps, "Node")
 
 
 @pytest.mark.parametrize("multiplier", [1, 0, -2, 2.5])
 def test_a_multiplier_that_is_none_is_refused(multiplier: float) -> None:
-    with pytest.raises(ValueError, match="^Node: expected a multiplier of 2 or more as a whole number, got .*; use 2"):
+    with pytest.raises(ValueError, match=r"^Node: expected a multiplier of 2 or more as a whole number, got .*; use 2"):
         multiplied_rate(Fraction(24), multiplier, "Node")
     assert multiplied_rate(NTSC, 3, "Node") == 3 * NTSC
-    with pytest.raises(ValueError, match="^Node: expected at most 1000 frames a second, got 24 times 64"):
+    with pytest.raises(ValueError, match=r"^Node: expected at most 1000 frames a second, got 24 times 64"):
         multiplied_rate(Fraction(24), 64, "Node")
 
 
@@ -274,5 +273,5 @@ def test_what_goes_wrong_names_the_stage() -> None:
             yield
 
     stream = interpolated(clip([0, 200]), Fraction(48), Broken, "Interpolate", Rules(1.0))
-    with pytest.raises(RuntimeError, match="^Interpolate: out of paper"):
+    with pytest.raises(RuntimeError, match=r"^Interpolate: out of paper"):
         list(stream.chunks())
