@@ -1,7 +1,7 @@
 """Make the templates that the page offers from the API workflows, by the page itself.
 
-`workflows/api/NAME.json` says what runs and `workflows/layouts/NAME.json` how it is arranged; the page opens the one,
-arranges it by the other, and its own export becomes `workflows/NAME.json`.
+`workflows/api/NAME.json` says what runs and `workflows/layouts/NAME.json` how it is arranged and, by node, where its models are to be
+had; the page opens the one, arranges it by the other, and its own export becomes `workflows/NAME.json`.
 """
 
 from __future__ import annotations
@@ -40,9 +40,13 @@ def make_template(page: Any, layout: Path) -> Path:
     """Let `page` arrange and export the workflow that `layout` is for; the file it went to."""
     prompt = json.loads((WORKFLOWS / "api" / layout.name).read_text(encoding="utf-8"))
     page.evaluate("([prompt, name]) => spacetime.open(prompt, name)", [prompt, layout.stem])
-    page.evaluate("layout => spacetime.arrange(layout)", json.loads(layout.read_text(encoding="utf-8")))
+    arrangement = json.loads(layout.read_text(encoding="utf-8"))
+    page.evaluate("layout => spacetime.arrange(layout)", arrangement)
     workflow = page.evaluate("() => spacetime.exported()")["workflow"]
     workflow["id"] = str(uuid.uuid5(uuid.NAMESPACE_URL, f"ComfyUI-Spacetime/{layout.stem}"))  # the same at every making
+    for node in workflow["nodes"]:
+        if str(node["id"]) in arrangement.get("models", {}):
+            node["properties"]["models"] = arrangement["models"][str(node["id"])]
     target = WORKFLOWS / layout.name
     target.write_text(json.dumps(workflow, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
     return target
