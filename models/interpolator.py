@@ -222,7 +222,7 @@ class IFNet(nn.Module):
                 shrunk = _shrink(total, scale)
                 parts += [shrunk[:, 4:]] if config.adds_masks else [_enlarge(small[:, 4 : 5 + config.features], small_scale // scale)]
                 parts += [shrunk[:, :4] / scale]
-            small = self.get_submodule(f"block{number}")(_joined(parts, dtype)).float()
+            small = self.get_submodule(f"block{number}")(_joined(parts, dtype)).float().contiguous()
             small_scale = scale if config.residual else 2 * scale
             small[:, :4] *= small_scale
             step = _enlarge(small[:, :summed], small_scale)

@@ -32,12 +32,11 @@ class Motion:
     """Two frames and the flows between them.
 
     pictures: [2, 3, H, W] float32 in 0..1.  flows: [2, 2, h, w], x and y in pixels of that size, of the first to the second frame and
-    back.  scale: how many times larger the pictures are.  match: [2, 1, h, w], 1 where a flow leads to the same colour, less where not.
+    back.  match: [2, 1, h, w], 1 where a flow leads to the same colour, less where not.
     """
 
     pictures: Tensor
     flows: Tensor
-    scale: int
     match: Tensor
 
 
@@ -57,8 +56,13 @@ def estimate_motion(first: Tensor, second: Tensor, check: Callable[[], None] = l
             check()
             flows = _searched(here, here.flip(0), flows)
         flows = _refined(here, here.flip(0), flows, check)
-    there = warp(sizes[1].flip(0), flows)
-    return Motion(pictures, flows, 2, _match(sizes[1], there))
+    return motion_of(pictures, flows, sizes[1])
+
+
+def motion_of(pictures: Tensor, flows: Tensor, sized: Tensor | None = None) -> Motion:
+    """Known flows [2, 2, h, w] between two pictures [2, 3, H, W]; `sized` are the pictures at the flows' size where that is smaller."""
+    small = pictures if sized is None else sized
+    return Motion(pictures, flows, _match(small, warp(small.flip(0), flows)))
 
 
 def frames_between(motion: Motion, times: Sequence[float]) -> Tensor:
