@@ -4,19 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import importlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import comfy.ldm.wan.model
+import comfy.ldm.wan.vae2_2
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.sd
 import comfy.utils
 import folder_paths
+import nodes as host_nodes
 import pytest
 import torch
+from comfy.cli_args import args
+from comfy.ldm.lightricks.model import LTXVModel
+from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
 from comfy_extras.nodes_wan import WanImageToVideo
 from comfy_extras.nodes_wanmove import WanMoveTrackToVideo
-from support.tiny_weights import TEXT_DIM, write_dit, write_vae
+from support.tiny_weights import TEXT_DIM, random_dit, random_vae, randomize, small_dit_config, write_dit, write_vae
 
 WIDTH, HEIGHT, FRAMES = 48, 32, 9
 RIGHT = {
@@ -375,3 +387,94 @@ def test_a_model_without_picture_channels_cannot_do_wan_move(
     value, *_ = brush(classes, image=picture)
     message = refusal(apply, classes, model, vae, picture, value, backend="wan_move")
     assert "image-to-video model in the Wan 2.1 layout" in message and "choose time_to_move" in message
+
+
+# Other families
+
+
+def around(network: Any, channels: int, time: int, space: int) -> Any:
+    """A VAE object of the host around a small network of another family: what its constructor sets for that family's published files."""
+    vae = comfy.sd.VAE(sd=random_vae(8).state_dict())
+    vae.first_stage_model = network.eval().requires_grad_(False)
+    vae.latent_channels = channels
+    vae.upscale_ratio = (lambda count: max(0, count * time - time + 1), space, space)
+    vae.downscale_ratio = (lambda count: max(0, (count + time - 1) // time), space, space)
+    vae.patcher = comfy.model_patcher.CoreModelPatcher(
+        vae.first_stage_model, load_device=vae.device, offload_device=comfy.model_management.vae_offload_device()
+    )
+    return vae
+
+
+def wan22() -> tuple[Any, Any, int]:
+    config = dataclasses.replace(small_dit_config(48), out_dim=48)
+    metadata = {"config": json.dumps(config.metadata())}
+    model = comfy.sd.load_diffusion_model_state_dict(dict(random_dit(config).state_dict()), metadata=metadata)
+    network = comfy.ldm.wan.vae2_2.WanVAE(dim=8, dec_dim=8, z_dim=48, temperal_downsample=[False, True, True])
+    return model, around(randomize(network, 5), 48, 4, 16), 4
+
+
+def ltx() -> tuple[Any, Any, int]:
+    sizes = {"num_layers": 1, "num_attention_heads": 2, "attention_head_dim": 32, "cross_attention_dim": 64, "caption_channels": TEXT_DIM}
+    network = LTXVModel(**sizes, in_channels=128, dtype=torch.float32, device="cpu", operations=comfy.ops.disable_weight_init)
+    metadata = {"config": json.dumps({"transformer": {**sizes, "in_channels": 128}})}
+    model = comfy.sd.load_diffusion_model_state_dict(dict(randomize(network, 2).state_dict()), metadata=metadata)
+    config = {
+        "_class_name": "CausalVideoAutoencoder", "dims": 3, "in_channels": 3, "out_channels": 3, "latent_channels": 128,
+        "encoder_blocks": [["res_x", 1], ["compress_all", 1], ["compress_all", 1], ["compress_all", 1], ["res_x", 1]],
+        "decoder_blocks": [["res_x", 1], ["compress_all", 1], ["compress_all", 1], ["compress_all", 1], ["res_x", 1]],
+        "scaling_factor": 1.0, "norm_layer": "pixel_norm", "patch_size": 4, "latent_log_var": "uniform", "use_quant_conv": False,
+        "causal_decoder": False, "encoder_base_channels": 8, "decoder_base_channels": 4,
+    }  # fmt: skip
+    vae_network = VideoVAE(version=2, config=config)
+    randomize(vae_network, 6)
+    vae_network.per_channel_statistics.get_buffer("std-of-means").fill_(1.0)
+    vae_network.per_channel_statistics.get_buffer("mean-of-means").fill_(0.0)
+    return model, around(vae_network, 128, 8, 32), 8
+
+
+@pytest.fixture
+def float32() -> Iterator[None]:
+    """What starting the host with --fp32-vae sets."""
+    args.fp32_vae = True
+    yield
+    args.fp32_vae = False
+
+
+@pytest.mark.parametrize("build", [wan22, ltx])
+def test_families_with_a_noise_mask_begin_at_the_picture(classes: dict[str, Any], picture: torch.Tensor, float32: None, build: Any) -> None:
+    """The picture's latent is in the LATENT, kept by its noise mask, and stays while stock KSampler holds the moving part."""
+    model, vae, time = build()
+    value, *_ = brush(classes, image=picture, width=128, height=64)
+    size = {"width": 128, "height": 64, "length": 2 * time + 1}
+    model, positive, negative, latent = apply(classes, model, vae, picture, value, **size)
+    resized = comfy.utils.common_upscale(picture.movedim(-1, 1), 128, 64, "bilinear", "center").movedim(1, -1)
+    first = vae.encode(resized)
+    assert latent["samples"].shape[2] == 3
+    torch.testing.assert_close(latent["samples"][:, :, :1], first)
+    assert not latent["noise_mask"][:, :, 0].any() and latent["noise_mask"][:, :, 1:].min() == 1
+    for extras in (positive[0][1], negative[0][1]):
+        extras["attention_mask"] = torch.ones(1, 4)
+    (result,) = host_nodes.common_ksampler(model, 1, 3, 1.0, "euler", "simple", positive, negative, latent)
+    assert result["samples"].shape == latent["samples"].shape and torch.isfinite(result["samples"]).all()
+    torch.testing.assert_close(result["samples"][:, :, :1], first, atol=1e-3, rtol=1e-3)
+    assert "choose time_to_move" in refusal(apply, classes, model, vae, picture, value, **size, backend="wan_move")
+
+
+def test_the_vae_of_another_model_is_refused(classes: dict[str, Any], plain_model: Any, picture: torch.Tensor) -> None:
+    value, *_ = brush(classes, image=picture)
+    _, vae, _ = wan22()
+    assert "VAE of the model, with 16 channels, got 48" in refusal(apply, classes, plain_model, vae, picture, value)
+
+
+def test_a_family_that_was_not_tested_is_refused(classes: dict[str, Any], vae: Any, picture: torch.Tensor) -> None:
+    """A Wan-layout model of another sort: VACE."""
+    config = small_dit_config(16)
+    vace = comfy.ldm.wan.model.VaceWanModel(
+        model_type="vace", dim=config.dim, ffn_dim=config.ffn_dim, num_layers=2, num_heads=2, text_dim=TEXT_DIM, in_dim=16, vace_layers=1,
+        vace_in_dim=96, device="cpu", dtype=torch.float32, operations=comfy.ops.disable_weight_init,
+    )  # fmt: skip
+    randomize(vace, 3)
+    tensors = dict(vace.state_dict())
+    model = comfy.sd.load_diffusion_model_state_dict(tensors, metadata={"config": json.dumps(config.metadata())})
+    value, *_ = brush(classes, image=picture)
+    assert "a family it was tested with" in refusal(apply, classes, model, vae, picture, value)
