@@ -12,6 +12,7 @@ from .interpolate import SpacetimeInterpolate
 from .join import SpacetimeJoin
 from .load_interpolation import SpacetimeLoadInterpolationModel
 from .load_tiny import SpacetimeLoadTiny
+from .motion_adherence import SpacetimeMotionAdherence, SpacetimeMotionGuides
 from .motion_apply import SpacetimeApplyMotion
 from .motion_brush import SpacetimeMotionBrush
 from .motion_plans import SpacetimeCameraMotion, SpacetimeCombinePlans, SpacetimeLoadMotionPlan, SpacetimePlanFromTracks
@@ -44,6 +45,8 @@ class SpacetimeExtension(ComfyExtension):
             SpacetimeCombinePlans,
             SpacetimePlanFromTracks,
             SpacetimeApplyMotion,
+            SpacetimeMotionAdherence,
+            SpacetimeMotionGuides,
         ]
 
 

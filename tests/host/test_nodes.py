@@ -34,6 +34,8 @@ NAMES = {
     "SpacetimeCombinePlans": "Spacetime Combine Plans",
     "SpacetimePlanFromTracks": "Spacetime Plan from Tracks",
     "SpacetimeApplyMotion": "Spacetime Apply Motion",
+    "SpacetimeMotionAdherence": "Spacetime Motion Adherence",
+    "SpacetimeMotionGuides": "Spacetime Motion Guides",
 }
 PROMPT = "a red ball rolls across green grass"
 WIDGETS = {

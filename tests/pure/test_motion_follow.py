@@ -1,0 +1,211 @@
+"""Points followed, and plans compared with videos, against rendered truth: scenes whose every point is known."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+from rooms.motion.adherence import asked, measure, table
+from rooms.motion.adherence_pictures import enlargement, overlay, plot
+from rooms.motion.backends.guides import GuideStyle, guide_frames
+from rooms.motion.drawing import Layer, colour_of
+from rooms.motion.follow import Follower
+from rooms.motion.plan import from_data
+from rooms.motion.tracks import plan_tracks
+from rooms.motion.warp import warp
+from torch import Tensor
+
+from training.world import render, sample_scene
+from training.world.collage import paint_texture
+
+MOVES = {"path": {"points": [[0.35, 0.5], [0.65, 0.55]]}}
+DISC = {"type": "ellipse", "box": [0.2, 0.35, 0.3, 0.3]}
+PINNED = {"shapes": [{"type": "rectangle", "box": [0.7, 0.05, 0.25, 0.2]}], "pinned": True}
+
+
+def textured(side: int = 96, seed: int = 3) -> Tensor:
+    """A held-out picture with something to follow everywhere, [H, W, 3]."""
+    return torch.from_numpy(paint_texture("leaves", 2 * seed + 1, side, side).transpose(1, 2, 0).copy())
+
+
+def follow(video: Tensor, points: Tensor, groups: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Places [T, N, 2] and which points are textured, [N]."""
+    follower = Follower(video[0], points, groups, labels)
+    return torch.stack([points, *(follower.step(frame)[0] for frame in video[1:])]), follower.textured
+
+
+def errors_on_collages(count: int) -> tuple[Tensor, Tensor]:
+    """Errors in pixels on held-out collages, of points with texture and of those without, while they are seen."""
+    with_texture, without = [], []
+    scenes = [sample_scene(random.Random(seed), "held_out", "collage") for seed in range(count)]
+    clip = render(scenes, 13, 96, 96)
+    for row in range(count):
+        labels = torch.full((96, 96), -1)
+        for number in range(clip.masks.shape[2]):
+            labels[clip.masks[row, 0, number]] = number
+        kept = clip.visibility[row, 0] & (clip.owners[row] >= -1)
+        truth, seen = clip.tracks[row][:, kept], clip.visibility[row][:, kept].cumprod(0).bool()
+        found, has_texture = follow(clip.video[row].permute(0, 2, 3, 1), truth[0], clip.owners[row][kept], labels)
+        error = (found - truth).norm(dim=-1)
+        with_texture.append(error[1:][seen[1:] & has_texture])
+        without.append(error[1:][seen[1:] & ~has_texture])
+    return torch.cat(with_texture), torch.cat(without)
+
+
+def test_points_of_held_out_collages_are_followed_to_a_fraction_of_a_pixel() -> None:
+    """Turning, growing, hiding cut-outs that cross up to half the picture: half of the points are within half a pixel.
+
+    The error's tail is long: things that are covered or leave the picture are lost.
+    """
+    with_texture, without = errors_on_collages(2)
+    assert len(with_texture) > 200 and len(without) > 200
+    assert float(with_texture.median()) < 0.2
+    assert float(with_texture.quantile(0.75)) < 1.5
+    assert float(without.median()) < 0.6
+
+
+@pytest.mark.parametrize(("scale", "rotation"), [(1.0, 0.0), (1.3, 40.0)])
+def test_a_crude_video_is_followed_along_its_plan(scale: float, rotation: float) -> None:
+    """The crude video moves exactly as asked, so the whole error is the follower's."""
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": {**MOVES, "scale": scale, "rotation": rotation}}, PINNED]})
+    result = measure(asked(plan, (96, 96), 17), (frame.picture for frame in warp(plan, textured(), 17)))
+    assert result.moving is not None and result.still is not None
+    assert result.moving.median < 0.5 and result.moving.p90 < 1.5 and result.epe < 1.5
+    assert result.still.p90 < 0.05
+    assert result.moving.found > 0.95
+
+
+def test_a_video_that_stands_still_is_off_by_the_whole_path() -> None:
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES}, PINNED]})
+    wanted = asked(plan, (96, 96), 17)
+    result = measure(wanted, (textured() for _ in range(17)))
+    far = np.linalg.norm(wanted.points - wanted.points[0], axis=-1)[wanted.counts]
+    moving = np.array([part.moves for part in wanted.parts])[wanted.owner]
+    expected = np.linalg.norm(wanted.points - wanted.points[0], axis=-1)[:, moving][wanted.counts[:, moving]].mean()
+    assert far.max() > 25
+    assert result.epe == pytest.approx(expected, abs=0.05)
+    assert result.still is not None and result.still.mean < 0.01
+
+
+def test_a_thing_that_goes_the_other_way_is_not_believed_to_be_where_it_was_asked() -> None:
+    asked_for = from_data({"version": 1, "anchors": False, "regions": [{"shapes": [DISC], "motion": MOVES}]})
+    back = {"path": {"points": [[0.35, 0.5], [0.2, 0.5]]}}
+    shown = from_data({"version": 1, "anchors": False, "regions": [{"shapes": [DISC], "motion": back}]})
+    truth = np.linalg.norm(asked(asked_for, (96, 96), 17).points - asked(shown, (96, 96), 17).points, axis=-1)
+    result = measure(asked(asked_for, (96, 96), 17), (frame.picture for frame in warp(shown, textured(), 17)))
+    counts = ~np.isnan(result.errors)
+    assert result.epe == pytest.approx(truth[counts].mean(), rel=0.15)
+
+
+def test_the_camera_counts_as_motion_of_everything() -> None:
+    plan = from_data({"version": 1, "regions": [], "camera": [{"type": "pan", "x": 0.15, "y": 0}]})
+    result = measure(asked(plan, (96, 96), 9), (frame.picture for frame in warp(plan, textured(), 9)))
+    assert result.still is None and result.moving is not None
+    assert result.moving.median < 0.2
+    assert [part.id for part, _ in result.parts] == ["scene"]
+
+
+def test_a_cropped_picture_is_asked_about_where_the_crop_put_it() -> None:
+    """A plan on a 128x96 picture, whose middle 96 columns fill a video of 48x48."""
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES}]})
+    whole = asked(plan, (128, 96), 9)
+    cropped = asked(plan, (48, 48), 9, source=(128, 96), crop=(16, 0, 96, 96))
+    own = whole.owner == 0
+    np.testing.assert_allclose(cropped.points[:, cropped.owner == 0], (whole.points[:, own] - (16, 0)) / 2, atol=1e-4)
+    assert np.mean(cropped.labels == whole.labels[1::2, 17:112:2]) > 0.98
+
+
+def test_the_table_has_a_row_for_each_part() -> None:
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES, "name": "boat"}, PINNED]})
+    lines = table(measure(asked(plan, (96, 96), 5), (textured() for _ in range(5)))).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == ["all", "all", "region1", "region2", "scene"]
+    assert "boat" in lines[3] and "move" in lines[3] and "stay" in lines[4]
+
+
+@pytest.mark.parametrize(
+    ("frames", "plan", "words"),
+    [
+        (1, {"regions": [{"shapes": [DISC], "motion": MOVES}]}, "at least 2 frames, got 1"),
+        (9, {"regions": []}, "something that moves or is pinned"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused(frames: int, plan: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        asked(from_data({"version": 1, **plan}), (96, 96), frames)
+
+
+def test_another_number_or_size_of_frames_is_refused() -> None:
+    wanted = asked(from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES}]}), (96, 96), 5)
+    with pytest.raises(ValueError, match="expected 5 frames, got 3"):
+        measure(wanted, (textured() for _ in range(3)))
+    with pytest.raises(ValueError, match="expected a frame of 96x96, got 64x64"):
+        measure(wanted, (textured(96 if number == 0 else 64) for number in range(5)))
+
+
+def test_the_overlay_shows_asked_paths_in_colour_and_found_ones_in_white_from_any_frame_on() -> None:
+    plan = from_data({"version": 1, "anchors": False, "regions": [{"shapes": [DISC], "motion": MOVES, "color": "#00ff00"}]})
+    grey = torch.full((5, 96, 96, 3), 100, dtype=torch.uint8)
+    result = measure(asked(plan, (96, 96), 5, count=4), iter(grey))
+    whole = torch.cat(list(overlay(result, iter(grey.split(2)))))
+    times = enlargement(96, 96)
+    assert times == 4 and whole.shape == (5, 384, 384, 3) and whole.dtype == torch.uint8
+    later = torch.cat(list(overlay(result, iter(grey[3:].split(2)), first=3)))
+    assert torch.equal(later, whole[3:])
+    coloured = (whole[4, ..., 1] > 200) & (whole[4, ..., 0] < 80)
+    x = result.asked.points[4, 0, 0] * times
+    columns = coloured.nonzero()[:, 1]
+    assert int(columns.max()) == pytest.approx(x, abs=30)
+    assert bool((whole[4] > 240).all(-1).any())
+
+
+def test_the_plot_is_a_picture_with_a_curve_in_each_parts_colour() -> None:
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES, "color": "#ff0000"}]})
+    picture = plot(measure(asked(plan, (96, 96), 5), (textured() for _ in range(5))))
+    assert picture.shape == (1, 432, 768, 3) and picture.dtype == torch.float32
+    red = (picture[0] == torch.tensor([1.0, 0, 0])).all(-1)
+    assert int(red[40:].sum()) > 300
+
+
+def test_a_dot_covers_the_area_of_its_circle_and_a_line_that_of_its_length() -> None:
+    layer = Layer.empty(64, 48)
+    layer.dot(np.array([30.3, 20.7]), 6.0, (255, 255, 255))
+    assert float(layer.coverage.sum()) == pytest.approx(np.pi * 36, rel=0.02)
+    line = Layer.empty(64, 48)
+    line.line(np.array([10.2, 10.0]), np.array([50.2, 40.0]), (255, 0, 0), 3.0)
+    assert float(line.coverage.sum()) == pytest.approx(50 * 3 + np.pi * 1.5**2, rel=0.03)
+    frame = line.over(np.zeros((48, 64, 3), np.uint8))
+    assert frame.dtype == np.uint8 and tuple(frame[25, 30]) == (255, 0, 0)
+
+
+def test_what_lies_outside_the_frame_is_cut_off() -> None:
+    layer = Layer.empty(16, 16)
+    layer.dot(np.array([-50.0, 8.0]), 3.0, (255, 0, 0))
+    layer.dot(np.array([np.nan, 8.0]), 3.0, (255, 0, 0))
+    assert float(layer.coverage.sum()) == 0
+    layer.line(np.array([-1e6, 8.0]), np.array([1e6, 8.0]), (0, 255, 0), 2.0)
+    assert float(layer.coverage[8].min()) == 1
+
+
+def test_guides_are_circles_where_the_tracks_are() -> None:
+    plan = from_data({"version": 1, "anchors": False, "regions": [{"shapes": [DISC], "motion": MOVES, "color": "#3cb44b"}]})
+    tracks = plan_tracks(plan, 96, 64, 9, 1)
+    colours = [colour_of("#3cb44b")]
+    frames = torch.cat(list(guide_frames(tracks, GuideStyle(radius=0.08), colours)))
+    assert frames.shape == (9, 64, 96, 3)
+    for number in range(9):
+        weight = frames[number, ..., 1].double()
+        row, column = torch.meshgrid(torch.arange(64) + 0.5, torch.arange(96) + 0.5, indexing="ij")
+        centre = (float((weight * column).sum() / weight.sum()), float((weight * row).sum() / weight.sum()))
+        assert centre == pytest.approx(tuple(tracks.points[number, 0].tolist()), abs=0.05)
+    later = torch.cat(list(guide_frames(tracks, GuideStyle(0.08, trails=True), colours, first=6)))
+    whole = torch.cat(list(guide_frames(tracks, GuideStyle(0.08, trails=True), colours)))
+    assert torch.equal(later, whole[6:])
+    assert int((whole[8] > 0).sum()) > int((frames[8] > 0).sum())
+
+
+@pytest.mark.parametrize("style", [{"canvas": "pink"}, {"radius": 0.0}, {"radius": float("nan")}])
+def test_odd_guides_are_refused(style: dict) -> None:
+    with pytest.raises(ValueError, match=r"expected a .*, got "):
+        GuideStyle(**style)
