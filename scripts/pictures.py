@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def help_pictures(page: Any, names: list[str]) -> None:
-    """Every node, from the text to video template where it is there, else alone; and the whole of that template. Twice as sharp as shown."""
+    """Every node, from the text to video template where it is there, else alone; and the whole of that template. Twice full size."""
     template = WORKFLOWS / "text_to_video.json"
     in_template = {node["type"] for node in json.loads(template.read_text(encoding="utf-8"))["nodes"]}
     _open(page, template)
