@@ -76,12 +76,16 @@ class MotionEditor:
 
     def plan(self) -> dict[str, Any]:
         """What the node would be queued with."""
-        text = self.page.evaluate("() => app.graph.nodes.findLast(node => node.type === 'SpacetimeMotionBrush').widgets.find(w => w.name === 'plan').value")
+        text = self.page.evaluate(
+            "() => app.graph.nodes.findLast(node => node.type === 'SpacetimeMotionBrush').widgets.find(w => w.name === 'plan').value"
+        )
         return json.loads(text) if text.strip() else {}
 
     def plans(self) -> list[dict[str, Any]]:
         """The plans of all motion brushes, in the order of their making."""
-        texts = self.page.evaluate("() => app.graph.nodes.filter(n => n.type === 'SpacetimeMotionBrush').map(n => n.widgets.find(w => w.name === 'plan').value)")
+        texts = self.page.evaluate(
+            "() => app.graph.nodes.filter(n => n.type === 'SpacetimeMotionBrush').map(n => n.widgets.find(w => w.name === 'plan').value)"
+        )
         return [json.loads(text) if text.strip() else {} for text in texts]
 
     def regions(self) -> list[dict[str, Any]]:
@@ -106,6 +110,10 @@ class MotionEditor:
             self.page.mouse.move(x, y, steps=steps)
         self.page.mouse.up()
         self.settle()
+
+    def focus(self) -> None:
+        """Give the stage the keys, as a click on it does."""
+        self.page.evaluate(f"() => {EDITORS}.at(-1).stage.keys.focus()")
 
     def click(self, point: Point) -> None:
         self.page.mouse.click(*self.place(point))
@@ -150,6 +158,4 @@ class MotionEditor:
 
 def near(points: Sequence[Sequence[float]], expected: Sequence[Point], reach: float) -> bool:
     """Whether points are each within `reach` of the expected ones."""
-    return len(points) == len(expected) and all(
-        abs(a[0] - b[0]) <= reach and abs(a[1] - b[1]) <= reach for a, b in zip(points, expected)
-    )
+    return len(points) == len(expected) and all(abs(a[0] - b[0]) <= reach and abs(a[1] - b[1]) <= reach for a, b in zip(points, expected))

@@ -7,6 +7,7 @@ import { Editor } from "./editor.mjs";
 import { h } from "./elements.mjs";
 import { asOneChange, forwardToCanvas, isInPageNode, language, redrawGraph, toast, uploadPicture } from "./host.mjs";
 import { keepDropped, loadPicture, pictureSource } from "./picture.mjs";
+import { emptyPlan, isEmpty, readPlan, writePlan } from "./plan_model.mjs";
 import { Session } from "./session.mjs";
 import { loadText } from "./text.mjs";
 
@@ -14,12 +15,16 @@ export const WIDGET_TYPE = "SPACETIME_MOTION_EDITOR";
 const SIZE = { width: 760, height: 740 };
 const LEAST_HEIGHT = 360;
 const LOOK_MILLISECONDS = 700; // between looks for another picture
+const GIVE_WAY_MILLISECONDS = 50;
 const FRAMES = ["frames", "length"];
 const RATES = ["fps", "frame_rate"];
 const STYLE = new URL("./editor.css", import.meta.url).href;
 
-/** What people were doing, by graph and node. */
+/** What people were doing, by node. */
 const desks = new Map();
+
+/** The editors' places of all nodes that are in a graph. */
+const holders = new Set();
 
 /** Make the widget; the page calls this for each new node. */
 export function addEditor(node, name) {
@@ -33,7 +38,11 @@ export function addEditor(node, name) {
         margin: 6,
     });
     holder.widget = widget;
-    const { onRemoved, onExecuted } = node;
+    const { onAdded, onRemoved, onExecuted } = node;
+    node.onAdded = function added(...rest) {
+        holders.add(holder);
+        return onAdded?.apply(this, rest);
+    };
     node.onRemoved = function removed(...rest) {
         holder.destroy();
         return onRemoved?.apply(this, rest);
@@ -55,7 +64,7 @@ function loadStyle() {
 class EditorHolder {
     constructor(node) {
         this.node = node;
-        this.value = "";
+        this.value = writePlan(emptyPlan()); // the default of the node's text field is an example for those who write by hand
         this.editor = null;
         this.shown = undefined;
         this.shell = h("div", { class: "smb-shell", dataset: { captureWheel: "true" } });
@@ -66,7 +75,7 @@ class EditorHolder {
     /** By which the person's desk is found again. */
     #findKey() {
         const { graph, id } = this.node;
-        return `${graph?.rootGraph?.id ?? ""}/${graph?.id ?? ""}/${id}`;
+        return graph?.isRootGraph === false ? `${graph.id}/${id}` : `${id}`; // the page gives a graph without an id a new one when it undoes
     }
 
     /** The graph gives a value: loaded, copied, undone, or set by somebody. */
@@ -87,7 +96,7 @@ class EditorHolder {
 
     #build(text) {
         this.key = this.#findKey();
-        const kept = desks.get(this.key);
+        const kept = this.#desk();
         const session = kept?.session ?? new Session(this.value);
         session.load(this.value);
         this.editor = new Editor({
@@ -101,6 +110,12 @@ class EditorHolder {
         });
         this.shell.append(this.editor.element);
         this.#resume(kept);
+    }
+
+    /** What the person was doing here; not for another node that only has the same number. */
+    #desk() {
+        const kept = desks.get(this.key);
+        return kept?.session.history.steps.includes(this.value) && !isEmpty(readPlan(this.value)) ? kept : null;
     }
 
     /** Go on where the person was before the page made this node anew. */
@@ -178,13 +193,26 @@ class EditorHolder {
         }
     }
 
+    /**
+     * Nodes 2.0 keeps showing the element of a node that is gone when another with its number takes its place in the same moment,
+     * as happens when the page undoes a change of the graph. So a place that is still shown gives way to its heir.
+     */
+    #giveWay() {
+        if (!this.shell.isConnected) return;
+        const heir = [...holders].find((holder) => holder.#findKey() === this.key && !holder.shell.isConnected);
+        if (heir && isInPageNode(this.shell)) this.shell.replaceWith(heir.shell);
+        else setTimeout(() => this.#giveWay(), GIVE_WAY_MILLISECONDS);
+    }
+
     destroy() {
         this.isDestroyed = true;
+        holders.delete(this);
         this.sizes.disconnect();
         clearInterval(this.looking);
         if (!this.editor) return;
         const { session, stage, timeline, panel, isFull, isInUse } = this.editor;
         desks.set(this.key, { session, zoom: stage.view.zoom, shift: stage.view.shift, time: timeline.time, page: panel.page, isFull, hadFocus: isInUse });
         this.editor.destroy();
+        setTimeout(() => this.#giveWay());
     }
 }
