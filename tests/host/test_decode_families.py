@@ -69,7 +69,8 @@ def ltx() -> Any:
         "_class_name": "CausalVideoAutoencoder", "dims": 3, "in_channels": 3, "out_channels": 3, "latent_channels": 128,
         "encoder_blocks": [["res_x", 1], ["compress_all", 1], ["compress_all", 1], ["compress_all", 1], ["res_x", 1]],
         "decoder_blocks": LTX_BLOCKS, "scaling_factor": 1.0, "norm_layer": "pixel_norm", "patch_size": 4,
-        "latent_log_var": "uniform", "use_quant_conv": False, "causal_decoder": False, "encoder_base_channels": 8, "decoder_base_channels": 4,
+        "latent_log_var": "uniform", "use_quant_conv": False, "causal_decoder": False,
+        "encoder_base_channels": 8, "decoder_base_channels": 4,
     }  # fmt: skip
     network = VideoVAE(version=2, config=config)
     randomize(network, 6)
