@@ -62,8 +62,8 @@ class SpacetimeJoin(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, cross_fade: Any = None) -> bool:
-        """Naming it here leaves its range to `execute`, whose sentence also says what to do."""
+    def validate_inputs(cls, cross_fade: Any = None, videos: Any = None) -> bool:
+        """Naming it here leaves its range to `execute`, whose sentence also says what to do. The host always hands on `videos`."""
         return True
 
     @classmethod

@@ -423,6 +423,6 @@ def test_a_failing_model_is_named_and_leaves_no_file(classes: dict[str, Any], sa
     model = TinyUpscaler(2)
     model.model = None  # type: ignore[assignment]
     video = classes["SpacetimeUpscale"].execute(noise(2, 48, 32), 0.0, 0, 0, model).args[0]
-    with pytest.raises(RuntimeError, match="^Spacetime Upscale: "):
+    with pytest.raises(RuntimeError, match=r"^Spacetime Upscale: "):
         save(video)
     assert everything(output) == []
