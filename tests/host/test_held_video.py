@@ -187,7 +187,7 @@ def _free(family: Family) -> torch.Tensor:
     return family.latent.get("noise_mask", torch.ones(1, 1, *family.shape[1:]))
 
 
-@pytest.mark.parametrize("sampler", ["euler", "dpmpp_2m", "uni_pc"])
+@pytest.mark.parametrize("sampler", ["euler", "euler_ancestral", "uni_pc"])
 def test_the_region_is_held_until_the_strong_clock(room: ModuleType, family: Family, sampler: str) -> None:
     """While the noise is above it the network sees the video there, at that noise; below it, something of its own. Elsewhere it is free."""
     result = family.sample(held(room, family, 0.2, 0.7), sampler=sampler)

@@ -361,6 +361,17 @@ def test_a_plan_in_which_nothing_moves_leaves_the_model_alone(
     assert model is plain_model
 
 
+@pytest.mark.parametrize("backend", ["wan_move", "time_to_move"])
+def test_a_cancel_ends_it(classes: dict[str, Any], plain_model: Any, vae: Any, picture: torch.Tensor, backend: str) -> None:
+    value, *_ = brush(classes, image=picture)
+    comfy.model_management.interrupt_current_processing(True)
+    try:
+        with pytest.raises(comfy.model_management.InterruptProcessingException):
+            apply(classes, plain_model, vae, picture, value, backend=backend)
+    finally:
+        comfy.model_management.interrupt_current_processing(False)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
