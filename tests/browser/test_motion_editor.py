@@ -14,12 +14,13 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 from support.motion_editor import EDITORS, PATIENCE, MotionEditor, near
 from support.motion_golden import assert_golden, golden_cases
-from support.page_actions import saved_video
+from support.page_actions import saved_video, set_widgets
 
 from spacetime_cli.locate import Host
 from spacetime_cli.page import SETTINGS, choose_settings, pack_folder, page_of, visit
 from spacetime_cli.server import HostServer
 
+ROOT = Path(__file__).parents[2]
 FRONT_ENDS = {"classic": False, "nodes2": True}
 CLOSE = 0.02
 """How far from where the hand was a point may lie: a few pixels of the screen."""
@@ -127,7 +128,7 @@ class TestPainting:
             points = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(places)]
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
-        (x1, y1), (x2, y2) = editor.place((0.3, 0.5)), editor.place((0.6, 0.5))
+        (x1, y1), (x2, _) = editor.place((0.3, 0.5)), editor.place((0.6, 0.5))
         send("touchStart", (x1, y1))
         for step in range(1, 6):
             send("touchMove", (x1 + (x2 - x1) * step / 5, y1))
@@ -194,11 +195,10 @@ class TestPanel:
         editor.root.locator(".smb-scrub").focus()
         editor.press("End")
         assert editor.frame() == 16
-        editor.page.evaluate(
-            f"() => {{ {EDITORS}.at(-1).timeline.isPlaying = true; {EDITORS}.at(-1).stage.draw(); }}"
-        )  # without tints and lines
+        playing = f"(yes) => {{ const {{timeline, stage}} = {EDITORS}.at(-1); timeline.isPlaying = yes; stage.draw(); }}"
+        editor.page.evaluate(playing, True)  # without tints and lines
         shown = editor.pixel((0.44, 0.25))
-        editor.page.evaluate(f"() => {{ {EDITORS}.at(-1).timeline.isPlaying = false; }}")
+        editor.page.evaluate(playing, False)
         assert shown[0] > 220 and shown[1] < 200 and shown[2] > 180, f"expected the pink of the dress, got {shown}"
         track = editor.root.locator(".smb-track")
         box = track.bounding_box()
@@ -315,7 +315,8 @@ class TestKeeping:
             """async bytes => {
                 const files = new DataTransfer();
                 files.items.add(new File([new Uint8Array(bytes)], "spacetime_test_drop.png", {type: "image/png"}));
-                document.querySelector(".smb-editor").dispatchEvent(new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true}));
+                const drop = new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true});
+                document.querySelector(".smb-editor").dispatchEvent(drop);
             }""",
             list(data.getvalue()),
         )
@@ -340,7 +341,10 @@ class TestInThePage:
         for _ in range(60):
             editor.page.keyboard.press("Tab")
             inside = editor.page.evaluate(
-                """() => document.activeElement.closest('.smb-editor') && (document.activeElement.className || document.activeElement.type)"""
+                """() => {
+                    const {activeElement: active} = document;
+                    return active.closest('.smb-editor') && (active.className || active.type);
+                }"""
             )
             if not inside:
                 break
@@ -391,7 +395,11 @@ class TestInThePage:
     def test_painting_hits_the_mark_at_any_zoom_of_the_canvas(self, editor: MotionEditor) -> None:
         for scale in (0.4, 1.6):
             editor.page.evaluate(
-                """scale => { app.canvas.ds.scale = scale; app.canvas.ds.offset = scale < 1 ? [420, 200] : [-40, -100]; app.canvas.setDirty(true, true); }""",
+                """scale => {
+                    app.canvas.ds.scale = scale;
+                    app.canvas.ds.offset = scale < 1 ? [420, 200] : [-40, -100];
+                    app.canvas.setDirty(true, true);
+                }""",
                 scale,
             )
             editor.page.wait_for_function(
@@ -474,7 +482,8 @@ def test_a_painted_plan_is_queued_and_its_preview_saved(page: Page) -> None:
     page.evaluate(
         """() => {
             const brush = app.graph.nodes.find(node => node.type === "SpacetimeMotionBrush");
-            for (const [name, value] of [["width", 64], ["height", 64], ["length", 5]]) brush.widgets.find(w => w.name === name).value = value;
+            const small = {width: 64, height: 64, length: 5};
+            for (const [name, value] of Object.entries(small)) brush.widgets.find(widget => widget.name === name).value = value;
             const save = LiteGraph.createNode("SaveVideo");
             app.graph.add(save);
             save.pos = [900, 0];
@@ -485,3 +494,23 @@ def test_a_painted_plan_is_queued_and_its_preview_saved(page: Page) -> None:
     saved = saved_video(page)
     assert saved["filename"].endswith(".mp4")
     assert editor.regions(), "the plan is still there"
+
+
+def test_a_template_is_painted_in_and_the_model_in_the_box_makes_the_video(page: Page, request: pytest.FixtureRequest) -> None:
+    if request.node.callspec.params["page"] != "nodes2":
+        pytest.skip("once is enough; the classic canvas queues the preview above")
+    page.set_input_files("#comfy-file-input", ROOT / "workflows" / "motion_brush_box.json")
+    editor = MotionEditor(page)
+    page.wait_for_function("() => app.graph.nodes.some(node => node.type === 'SpacetimeApplyMotion')")
+    page.evaluate("() => spacetime.centre('SpacetimeMotionBrush')")
+    editor.ready()
+    editor.tool("rectangle")
+    editor.drag((0.1, 0.1), (0.3, 0.3))
+    for node in ("SpacetimeMotionBrush", "SpacetimeApplyMotion"):
+        set_widgets(page, node, width=64, height=64, length=5)
+    set_widgets(page, "SpacetimeDenoise", steps=1, cfg=1.0)
+    painted = editor.plan()
+    assert [shape["type"] for shape in painted["regions"][0]["shapes"]] == ["ellipse", "rectangle"]
+    page.evaluate("() => { app.queuePrompt(0, 1); }")
+    assert saved_video(page)["filename"].endswith(".mp4")
+    assert editor.plan() == painted

@@ -36,6 +36,9 @@ ADD = """([picture, size]) => {
     return node.id;
 }"""
 EDITORS = "[...document.querySelectorAll('.smb-shell')].map(shell => shell.spacetimeEditor).filter(Boolean)"
+PLANS = """() => app.graph.nodes
+    .filter(node => node.type === "SpacetimeMotionBrush")
+    .map(node => node.widgets.find(widget => widget.name === "plan").value)"""
 PLACE = f"""([x, y]) => {{
     const editor = {EDITORS}.at(-1);
     const shown = editor.stage.canvas.getBoundingClientRect();
@@ -75,18 +78,12 @@ class MotionEditor:
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def plan(self) -> dict[str, Any]:
-        """What the node would be queued with."""
-        text = self.page.evaluate(
-            "() => app.graph.nodes.findLast(node => node.type === 'SpacetimeMotionBrush').widgets.find(w => w.name === 'plan').value"
-        )
-        return json.loads(text) if text.strip() else {}
+        """What the last node would be queued with."""
+        return self.plans()[-1]
 
     def plans(self) -> list[dict[str, Any]]:
         """The plans of all motion brushes, in the order of their making."""
-        texts = self.page.evaluate(
-            "() => app.graph.nodes.filter(n => n.type === 'SpacetimeMotionBrush').map(n => n.widgets.find(w => w.name === 'plan').value)"
-        )
-        return [json.loads(text) if text.strip() else {} for text in texts]
+        return [json.loads(text) for text in self.page.evaluate(PLANS)]
 
     def regions(self) -> list[dict[str, Any]]:
         return self.plan().get("regions", [])
@@ -147,7 +144,8 @@ class MotionEditor:
             f"""([x, y]) => {{
                 const {{stage}} = {EDITORS}.at(-1);
                 const [sx, sy] = stage.view.toStage([x, y]);
-                return [...stage.base.getImageData(Math.round(sx * stage.sharpness), Math.round(sy * stage.sharpness), 1, 1).data].slice(0, 3);
+                const [px, py] = [sx, sy].map(side => Math.round(side * stage.sharpness));
+                return [...stage.base.getImageData(px, py, 1, 1).data].slice(0, 3);
             }}""",
             list(point),
         )
