@@ -174,8 +174,9 @@ class IFNet(nn.Module):
         return self.block0.conv0[0][0].weight.dtype  # type: ignore[union-attr,index,return-value]
 
     def memory_used_forward(self, shape: Sequence[int], dtype: torch.dtype) -> int:
-        """Bytes needed beside the weights for one new frame between frames [n, H, W, 3]."""
-        return 400 * shape[1] * shape[2] * dtype.itemsize
+        """Bytes needed beside the weights for one new frame between two frames [n, H, W, 3] and for these, encoded; measured."""
+        head = self.config.head.out if self.config.head else 0
+        return shape[1] * shape[2] * (250 + 65 * dtype.itemsize + 20 * head)
 
     def encode_frame(self, frame: Tensor) -> EncodedFrame:
         """A frame [1, 3, H, W] in 0..1, of any size, on the network's device, padded and encoded."""
@@ -210,19 +211,15 @@ class IFNet(nn.Module):
     def _interpolate(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, scales: tuple[int, ...]) -> Tensor:
         frames = (before, after)
         grid = _pixel_grid(before.picture)
-        config, dtype = self.config, self.get_dtype()
+        config = self.config
         summed = 5 if config.adds_masks else 4
         total: Tensor | None = None  # flows (and masks, where they are summed) over the blocks so far, at full size
         small = times.new_zeros(0)
         small_scale = 1
         for number, scale in enumerate(scales):
-            pictures = _shrunk_pictures(frames, len(times), scale) if total is None else _shrunk_warps(frames, total, grid, scale)
-            parts = [*pictures, times.view(-1, 1, 1, 1).expand(-1, 1, *pictures[0].shape[2:])]
-            if total is not None:
-                shrunk = _shrink(total, scale)
-                parts += [shrunk[:, 4:]] if config.adds_masks else [_enlarge(small[:, 4 : 5 + config.features], small_scale // scale)]
-                parts += [shrunk[:, :4] / scale]
-            small = self.get_submodule(f"block{number}")(_joined(parts, dtype)).float().contiguous()
+            joined = self._seen_by_block(frames, times, grid, scale, total, small, small_scale)
+            small = self.get_submodule(f"block{number}")(joined).float().contiguous()
+            del joined
             small_scale = scale if config.residual else 2 * scale
             small[:, :4] *= small_scale
             step = _enlarge(small[:, :summed], small_scale)
@@ -232,6 +229,26 @@ class IFNet(nn.Module):
         mask = total[:, 4:5] if config.adds_masks else _enlarge(small[:, 4:5], small_scale)  # type: ignore[index]
         first, second = (_warp(frame.picture, total[:, part], grid) for frame, part in zip(frames, _DIRECTIONS, strict=True))  # type: ignore[index]
         return torch.lerp(second, first, torch.sigmoid(mask))
+
+    def _seen_by_block(
+        self,
+        frames: Sequence[EncodedFrame],
+        times: Tensor,
+        grid: Tensor,
+        scale: int,
+        total: Tensor | None,
+        small: Tensor,
+        small_scale: int,
+    ) -> Tensor:
+        """What a block looks at, at 1/scale of the size: the frames as they are for the first one, else warped, and what is known."""
+        pictures = _shrunk_pictures(frames, len(times), scale) if total is None else _shrunk_warps(frames, total, grid, scale)
+        parts = [*pictures, times.view(-1, 1, 1, 1).expand(-1, 1, *pictures[0].shape[2:])]
+        if total is not None:
+            shrunk = _shrink(total, scale)
+            known = small[:, 4 : 5 + self.config.features]
+            parts.append(shrunk[:, 4:] if self.config.adds_masks else _enlarge(known, small_scale // scale))
+            parts.append(shrunk[:, :4] / scale)
+        return _joined(parts, self.get_dtype())
 
     def _begin_again_smaller(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, far: Tensor) -> Tensor:
         """Each time by itself: where motion was too far for the usual sizes, at half of them."""

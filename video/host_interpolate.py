@@ -20,7 +20,7 @@ from .stream import FrameStream, Needs, as_float
 
 NODE = "Spacetime Interpolate"
 _CPU_BATCH_BYTES = 400_000_000  # a CPU gains nothing from larger batches
-_FLOW_BYTES_PER_PIXEL = 260  # of the pictures, at the peak of the optical flow; measured
+_FLOW_BYTES_PER_PIXEL = 200  # of the pictures, at the peak of the optical flow; measured
 
 
 def interpolate_video(
