@@ -17,7 +17,7 @@ from support.motion_golden import assert_golden, golden_cases
 from support.page_actions import saved_video, set_widgets
 
 from spacetime_cli.locate import Host
-from spacetime_cli.page import SETTINGS, choose_settings, pack_folder, page_of, visit
+from spacetime_cli.page import PATIENCE_SECONDS, SETTINGS, choose_settings, pack_folder, page_of, visit
 from spacetime_cli.server import HostServer
 
 ROOT = Path(__file__).parents[2]
@@ -473,6 +473,16 @@ def test_the_maths_are_the_same_in_this_browser(page: Page, live_server: HostSer
         assert_golden(case, answer)
 
 
+def queued(page: Page) -> dict[str, str]:
+    """Press Run and wait for Save Video, on a slow machine up to two minutes."""
+    page.set_default_timeout(PATIENCE_SECONDS * 1000)
+    try:
+        page.evaluate("() => { app.queuePrompt(0, 1); }")
+        return saved_video(page)
+    finally:
+        page.set_default_timeout(PATIENCE)
+
+
 def test_a_painted_plan_is_queued_and_its_preview_saved(page: Page) -> None:
     editor = MotionEditor(page)
     editor.add()
@@ -490,9 +500,7 @@ def test_a_painted_plan_is_queued_and_its_preview_saved(page: Page) -> None:
             brush.connect(brush.outputs.findIndex(output => output.type === "VIDEO"), save, 0);
         }"""
     )
-    page.evaluate("() => { app.queuePrompt(0, 1); }")
-    saved = saved_video(page)
-    assert saved["filename"].endswith(".mp4")
+    assert queued(page)["filename"].endswith(".mp4")
     assert editor.regions(), "the plan is still there"
 
 
@@ -511,6 +519,5 @@ def test_a_template_is_painted_in_and_the_model_in_the_box_makes_the_video(page:
     set_widgets(page, "SpacetimeDenoise", steps=1, cfg=1.0)
     painted = editor.plan()
     assert [shape["type"] for shape in painted["regions"][0]["shapes"]] == ["ellipse", "rectangle"]
-    page.evaluate("() => { app.queuePrompt(0, 1); }")
-    assert saved_video(page)["filename"].endswith(".mp4")
+    assert queued(page)["filename"].endswith(".mp4")
     assert editor.plan() == painted
