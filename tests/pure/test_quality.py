@@ -30,8 +30,8 @@ def test_mypy_finds_nothing_in_the_commands() -> None:
     run("mypy", "--config-file", "../pyproject.toml", ".", cwd=ROOT / "scripts")
 
 
-def test_mypy_finds_nothing_in_the_training() -> None:
-    run("mypy", "training", "models")
+def test_mypy_finds_nothing_in_the_training_and_the_benchmarks() -> None:
+    run("mypy", "training", "models", "benchmarks")
 
 
 def test_mypy_finds_nothing_in_the_pack(tmp_path: Path) -> None:
