@@ -143,8 +143,9 @@ def psnr(a: Tensor, b: Tensor) -> float:
 def ssim(a: Tensor, b: Tensor) -> float:
     """Structural similarity (Wang and others, 2004) of pictures [1, 3, H, W] in 0..1, mean over colours."""
     window, width = SSIM_WINDOW
-    line = torch.exp(-((torch.arange(window) - window // 2) ** 2) / (2 * width**2))
+    line = torch.exp(-((torch.arange(window, dtype=torch.float64) - window // 2) ** 2) / (2 * width**2))
     kernel = torch.outer(line, line) / line.sum() ** 2
+    a, b = a.double(), b.double()  # variances are small differences of large numbers
     stack = torch.cat((a, b, a * a, b * b, a * b), dim=1)
     smooth = F.conv2d(stack, kernel.expand(stack.shape[1], 1, -1, -1), groups=stack.shape[1])
     mean_a, mean_b, aa, bb, ab = smooth.chunk(5, dim=1)
