@@ -288,6 +288,11 @@ class TestKeeping:
         editor.button("More").click()
         editor.root.get_by_role("menuitem", name="Start afresh").click()
         assert editor.regions() == []
+        editor.focus()
+        editor.press("Control+v")
+        assert editor.plan() == plan
+        editor.press("Control+z")
+        assert editor.regions() == []
         editor.button("More").click()
         with editor.page.expect_file_chooser(timeout=PATIENCE) as chooser:
             editor.root.get_by_role("menuitem", name="Open JSON").click()
@@ -391,6 +396,57 @@ class TestInThePage:
         editor.page.mouse.wheel(0, -120)
         editor.page.wait_for_function(f"() => ({zoom})() > 1", timeout=PATIENCE)
         assert editor.page.evaluate(scale) == 1
+
+    def test_a_middle_drag_moves_the_canvas_until_the_editor_is_used(self, editor: MotionEditor) -> None:
+        offset = "() => [...app.canvas.ds.offset]"
+        shift = f"() => {{ const {{x, y}} = {EDITORS}.at(-1).stage.view.shift; return [x, y]; }}"
+        editor.page.evaluate("() => document.activeElement.blur()")
+        before = editor.page.evaluate(offset)
+        x, y = editor.place((0.5, 0.5))
+
+        def drag() -> None:
+            editor.page.mouse.move(x, y)
+            editor.page.mouse.down(button="middle")
+            editor.page.mouse.move(x + 40, y + 30, steps=3)
+            editor.page.mouse.up(button="middle")
+            editor.settle()
+
+        drag()
+        assert editor.page.evaluate(offset) == pytest.approx([before[0] + 40, before[1] + 30], abs=2)
+        assert editor.page.evaluate(shift) == [0, 0]
+        if editor.page.evaluate("() => LiteGraph.vueNodesMode"):
+            return  # Nodes 2.0 takes middle drags before any node hears them
+        editor.focus()
+        moved = editor.page.evaluate(offset)
+        drag()
+        assert editor.page.evaluate(offset) == moved
+        assert editor.page.evaluate(shift) == pytest.approx([40, 30], abs=2)
+        assert editor.regions() == []
+
+    def test_a_text_that_is_no_plan_is_told_and_kept(self, editor: MotionEditor) -> None:
+        editor.page.evaluate(
+            """() => {
+                const node = app.graph.nodes.find(node => node.type === "SpacetimeMotionBrush");
+                node.widgets.find(widget => widget.name === "plan").value = '{"version": 3}';
+            }"""
+        )
+        expect(editor.root.locator(".smb-hint")).to_contain_text("version: expected 1, got 3")
+        assert editor.plan() == {"version": 3}
+        editor.paint((0.3, 0.3), (0.4, 0.3))
+        assert len(editor.regions()) == 1
+        editor.press("Control+z")
+        assert editor.plan() == {"version": 3}
+
+    def test_chinese_pages_get_chinese_words(self, editor: MotionEditor, live_server: HostServer) -> None:
+        words = editor.page.evaluate(
+            """async folder => {
+                const {loadText} = await import(`/extensions/${folder}/motion/text.mjs`);
+                const say = async language => (await loadText(language))("frame", {frame: 7});
+                return [await say("zh"), await say("zh-TW"), await say("en"), await say("fr")];
+            }""",
+            pack_folder(live_server.url),
+        )
+        assert words == ["\u7b2c 7 \u5e27"] * 2 + ["Frame 7"] * 2
 
     def test_painting_hits_the_mark_at_any_zoom_of_the_canvas(self, editor: MotionEditor) -> None:
         for scale in (0.4, 1.6):

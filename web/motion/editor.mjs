@@ -100,6 +100,7 @@ export class Editor {
         });
         hear("select", () => {
             this.panel.show();
+            this.#showBars();
             this.stage.schedule();
         });
         hear("tool", () => this.#showTool());
@@ -143,11 +144,11 @@ export class Editor {
         this.#fitWidth();
     }
 
+    /** When what is selected moves. */
     #showBars() {
-        const { regions, boxes } = this.session.plan;
-        const ofRegion = regions.filter((item) => !item.hidden && !item.pinned).map(({ motion, color }) => ({ from: motion.start, to: motion.end, colour: color }));
-        const ofBox = boxes.filter((item) => !item.hidden).map((item) => ({ from: item.start_time, to: item.end_time, colour: item.color }));
-        const bars = [...ofRegion, ...ofBox].slice(0, 8);
+        const { item } = this.session;
+        const { start, end } = item?.motion ?? {};
+        const bars = !item || item.pinned ? [] : [{ from: start ?? item.start_time, to: end ?? item.end_time, color: item.color }];
         const layout = JSON.stringify(bars);
         if (layout === this.bars) return;
         this.bars = layout;

@@ -132,11 +132,11 @@ export class Timeline {
         if (this.count.textContent !== shown) this.count.textContent = shown;
     }
 
-    /** Show when each region moves: bars of `{from, to, colour}`. */
+    /** Show when something moves: bars of `{from, to, color}`. */
     showBars(bars) {
         this.marks.replaceChildren(
-            ...bars.map(({ from, to, colour }) =>
-                h("i", { style: { left: `${from * 100}%`, width: `${Math.max(0.5, (to - from) * 100)}%`, background: colour } }),
+            ...bars.map(({ from, to, color }) =>
+                h("i", { style: { left: `${from * 100}%`, width: `${Math.max(0.5, (to - from) * 100)}%`, background: color } }),
             ),
         );
     }
