@@ -138,7 +138,7 @@ def _composed(scene: Tensor, layers: list[_Layer], camera: np.ndarray, frame: in
         canvas[:, window[0], window[1]] = canvas[:, window[0], window[1]] * (1 - alpha) + values[:4]
         mask[window] = 1 - (1 - mask[window]) * (1 - alpha)
         labels[window][alpha >= SEEN] = layer.index
-    return WarpedFrame(canvas[:3].permute(1, 2, 0).clamp(0, 1), mask, labels, canvas[3].clamp(0, 1))
+    return WarpedFrame(canvas[:3].permute(1, 2, 0).clamp(0, 1), mask.clamp(0, 1), labels, canvas[3].clamp(0, 1))
 
 
 def _is_identity(matrix: np.ndarray) -> bool:
