@@ -64,8 +64,8 @@ def test_the_plan_moves_the_picture(live_server: HostServer) -> None:
     (right, right_preview), (left, left_preview) = results
     assert right.shape == left.shape == right_preview.shape == (17, 96, 96, 3)
     assert np.abs(right - left).mean() > 1
-    assert np.abs(right_preview[0] - left_preview[0]).mean() < 2
-    assert np.abs(right_preview[-1] - left_preview[-1]).mean() > 3
+    assert np.abs(right_preview[0] - left_preview[0]).mean() < 4  # what H.264 loses, depending on the frames that follow
+    assert np.abs(right_preview[-1] - left_preview[-1]).mean() > 15
 
 
 @pytest.mark.parametrize(
