@@ -25,7 +25,6 @@ DEFAULT_SPEED = 0.25
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
 Coordinate = Annotated[float, Field(ge=-10, le=11, allow_inf_nan=False)]
 Size = Annotated[float, Field(ge=0.0001, le=20, allow_inf_nan=False)]
 Time = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

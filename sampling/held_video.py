@@ -17,7 +17,7 @@ import torch
 from comfy.patcher_extension import WrappersMP
 from torch import Tensor
 
-from ..motion.backends.time_to_move import Clock, Preset, start_at
+from ..motion.backends.time_to_move import Clock, Preset, let_go_map, start_at
 
 KEY = "spacetime_held_video"
 
@@ -110,11 +110,10 @@ class _Holding:
 def _levels(held: HeldVideo, clock: Clock, sampling: Any) -> Tensor:
     """The noise level [T', h, w] down to which each cell is held; infinite where none is."""
     levels = torch.full(held.latent.shape[-3:], torch.inf)
-    for region in held.regions:
-        until = clock.let_go(region.strength)
-        if until > clock.weak:
-            level = _noise_level(sampling, until)
-            levels = torch.where(region.cells.cpu() > 0.5, levels.clamp(max=level), levels)
+    if held.regions:
+        until = let_go_map([region.cells.cpu() for region in held.regions], [region.strength for region in held.regions], clock)
+        for part in until[until > clock.weak].unique():
+            levels[until == part] = _noise_level(sampling, float(part))
     return levels
 
 

@@ -15,19 +15,19 @@ REFUSE_ABOVE = 2.0
 """A clip is refused only where the host's own estimate is this many times the device's memory: the estimate is rough."""
 
 
-def compression(model: Any) -> Compression:
+def compression(model: Any, node: str = NODE) -> Compression:
     """How `model` shrinks clips, from the host's description of its latents.
 
     Raises:
-        ValueError: it makes no video, or is no flow-matching model.
+        ValueError: it makes no video, or is no flow-matching model; one sentence that begins with `node`.
     """
     latent_format = model.get_model_object("latent_format")
     name = type(model.model).__name__
     if latent_format.latent_dimensions != 3:
-        raise ValueError(f"{NODE}: expected a video model, got {name}, which makes no video; load a video model such as Spacetime Tiny")
+        raise ValueError(f"{node}: expected a video model, got {name}, which makes no video; load a video model such as Spacetime Tiny")
     sampling = model.get_model_object("model_sampling")
     if not isinstance(sampling, (comfy.model_sampling.ModelSamplingDiscreteFlow, comfy.model_sampling.ModelSamplingFlux)):
-        raise ValueError(f"{NODE}: expected a flow-matching video model, got {name}, which is trained in another way; use KSampler for it")
+        raise ValueError(f"{node}: expected a flow-matching video model, got {name}, which is trained in another way; use KSampler for it")
     patch = getattr(model.get_model_object("diffusion_model"), "patch_size", None)
     return Compression(
         time=latent_format.temporal_downscale_ratio,

@@ -23,6 +23,7 @@ from ..video.interrupt import interruptible
 from .held_video import HeldRegion, HeldVideo, with_held_video
 from .host_model import compression
 from .motion_nodes import Clip, ClipTracks, MotionPlan, clip_tracks, cropped_picture, crude_video
+from .request import check_length, check_sides
 
 NODE = "Spacetime Apply Motion"
 AUTO = "auto"
@@ -65,7 +66,7 @@ def apply_motion(
     facts = model_facts(model)
     _refuse_unknown_family(model, facts)
     choice = _chosen(request, facts)
-    shrink = compression(model)
+    shrink = compression(model, NODE)
     _check(request, shrink, vae)
     clip = Clip.of(value, image, request.width, request.height, request.length, NODE)
     shape = shrink.latent(VideoShape(request.length, request.height, request.width))
@@ -141,14 +142,8 @@ def _chosen(request: Request, facts: ModelFacts) -> Choice:
 
 
 def _check(request: Request, shrink: Compression, vae: Any) -> None:
-    multiple = shrink.pixel_multiple
-    for name, side in (("width", request.width), ("height", request.height)):
-        if side < multiple or side % multiple:
-            below, above = shrink.nearest_sides(side)
-            raise ValueError(f"{NODE}: expected a {name} that is a multiple of {multiple}, got {side}; use {below} or {above}")
-    if not shrink.is_valid_length(request.length):
-        below, above = shrink.nearest_lengths(request.length)
-        raise ValueError(f"{NODE}: expected a length of {shrink.time}n+1 frames, got {request.length}; use {max(below, 1)} or {above}")
+    check_sides(request.width, request.height, shrink, NODE)
+    check_length(request.length, shrink, NODE)
     if not 0 <= request.strength <= 1:
         raise ValueError(f"{NODE}: expected a strength of 0 to 1, got {request.strength:g}; use 1")
     vae.throw_exception_if_invalid()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -59,7 +59,7 @@ def adherence(value: MotionPlan, video: Any, image: Tensor | None, count: int) -
     source = size if picture is None else (picture.shape[1], picture.shape[0])
     ask = comfy.model_management.throw_exception_if_processing_interrupted
     kept = _Kept(stream)
-    with refusing(ADHERENCE), _named(ADHERENCE):
+    with refusing(ADHERENCE):
         wanted = asked(value.plan, size, stream.frames, value.masks, count, source, framing(source, size).crop, ask)
         with Pull(stream, "following the points") as pull, contextlib.closing(pull.stream.chunks()) as chunks:
             result = measure(wanted, _one_by_one(chunks, pull, kept))
@@ -81,7 +81,7 @@ def guides(value: MotionPlan, settings: GuideSettings) -> LazyVideo:
         if not 1 <= side <= most:
             raise ValueError(f"{GUIDES}: expected a {name} of 1 to {most:,}, got {side}; use the size and length of the video")
     rate: Fraction = frame_rate(settings.fps, GUIDES)
-    with refusing(GUIDES), _named(GUIDES):
+    with refusing(GUIDES):
         style = GuideStyle(settings.radius, settings.canvas, settings.trails)
         ask = comfy.model_management.throw_exception_if_processing_interrupted
         tracks = plan_tracks(value.plan, settings.width, settings.height, settings.length, settings.points, value.masks, ask)
@@ -110,12 +110,12 @@ class _Kept:
         """The same video, from memory where it is there."""
         if self.frames is None:
             return self.source
-        frames, source = self.frames, self.source
+        frames = self.frames
 
         def make_chunks(first: int) -> Iterator[Tensor]:
             return iter(frames[first:].split(4))
 
-        return FrameStream(source.name, source.width, source.height, source.frames, source.frame_rate, make_chunks, sound=source.sound)
+        return replace(self.source, make_chunks=make_chunks, sources=(), bit_depth=8, needs=Needs())
 
 
 def _one_by_one(chunks: Iterator[Tensor], pull: Pull, kept: _Kept) -> Iterator[Tensor]:
@@ -154,15 +154,3 @@ def _overlay_stream(result: Adherence, source: FrameStream) -> FrameStream:
 def _check_points(count: int, node: str) -> None:
     if not 1 <= count <= MAX_POINTS:
         raise ValueError(f"{node}: expected 1 to {MAX_POINTS:,} points, got {count}; use 100")
-
-
-@contextlib.contextmanager
-def _named(node: str) -> Iterator[None]:
-    """Put the node's name before a refusal that does not have it."""
-    try:
-        yield
-    except ValueError as error:
-        if str(error).startswith(node):
-            raise
-        text = str(error)
-        raise ValueError(f"{node}: {text}" + ("" if "; " in text else "; correct the plan")) from error

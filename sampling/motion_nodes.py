@@ -55,15 +55,17 @@ class MotionPlan:
 
 @contextlib.contextmanager
 def refusing(node: str) -> Iterator[None]:
-    """Say which node refuses, where the plan's own sentence cannot know it.
+    """Say which node refuses, where the sentence of a plan, which cannot know it, or of anything else does not.
 
     Raises:
-        ValueError: in place of a PlanError.
+        ValueError: in place of one that does not begin with `node`, a PlanError among them.
     """
     try:
         yield
-    except PlanError as error:
+    except ValueError as error:
         text = str(error)
+        if text.startswith(node):
+            raise
         raise ValueError(f"{node}: {text}" + ("" if "; " in text else "; correct the plan")) from error
 
 

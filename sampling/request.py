@@ -51,17 +51,11 @@ class ClipSize:
             ValueError: one sentence with the nearest sizes or lengths that the model can make.
         """
         self.check()
-        multiple = compression.pixel_multiple
-        for name, side in (("width", self.width), ("height", self.height)):
-            if side % multiple:
-                nearest = _either(compression.nearest_sides(side))
-                raise ValueError(f"{NODE}: expected a {name} that is a multiple of {multiple}, got {side}; use {nearest}")
+        check_sides(self.width, self.height, compression, NODE)
         if self.length_unit == "seconds":
             return VideoShape(compression.frames_for_seconds(self.length, self.fps), self.height, self.width)
         frames = int(self.length)
-        if not compression.is_valid_length(frames):
-            nearest = _either(compression.nearest_lengths(frames))
-            raise ValueError(f"{NODE}: expected a length of {compression.time}n+1 frames, got {frames}; use {nearest}")
+        check_length(frames, compression, NODE)
         return VideoShape(frames, self.height, self.width)
 
     def _counted_frames(self) -> float:
@@ -96,6 +90,30 @@ class SamplerSettings:
         for name, value, least, most, usual in ranges:
             if not least <= value <= most:  # also refuses NaN
                 raise ValueError(f"{NODE}: expected {name} of {least} to {most}, got {value}; use {usual}")
+
+
+def check_sides(width: int, height: int, compression: Compression, node: str) -> None:
+    """Refuse a size in pixels that a model which shrinks clips by `compression` cannot make.
+
+    Raises:
+        ValueError: one sentence that begins with `node` and names the nearest sides.
+    """
+    multiple = compression.pixel_multiple
+    for name, side in (("width", width), ("height", height)):
+        if side < multiple or side % multiple:
+            nearest = _either(compression.nearest_sides(side))
+            raise ValueError(f"{node}: expected a {name} that is a multiple of {multiple}, got {side}; use {nearest}")
+
+
+def check_length(frames: int, compression: Compression, node: str) -> None:
+    """Refuse a number of frames that such a model cannot make.
+
+    Raises:
+        ValueError: one sentence that begins with `node` and names the nearest lengths.
+    """
+    if not compression.is_valid_length(frames):
+        nearest = _either(compression.nearest_lengths(frames))
+        raise ValueError(f"{node}: expected a length of {compression.time}n+1 frames, got {frames}; use {nearest}")
 
 
 def _either(pair: tuple[int, int]) -> str:

@@ -89,7 +89,7 @@ class _CausalNetwork:
 def _causal_network(vae: Any) -> _CausalNetwork | None:
     if isinstance(vae.first_stage_model, comfy.ldm.wan.vae2_2.WanVAE):
         return _CausalNetwork(
-            "Wan 2.2", lambda clip: _HostWan22(vae, clip), lambda clip: int(vae.memory_used_decode(clip.shape, vae.vae_dtype))
+            "Wan 2.2", functools.partial(_HostWan22, vae), lambda clip: int(vae.memory_used_decode(clip.shape, vae.vae_dtype))
         )
     if is_wan21(vae):
         return _CausalNetwork("Wan 2.1", functools.partial(_open_wan21, vae), functools.partial(_wan21_memory, vae))

@@ -47,12 +47,11 @@ class Pull:
         self._reader = reader
         self._frames = stream.frames
         self._bar = comfy.utils.ProgressBar(stream.frames)
-        self._handed_out = 0.0
         self._contexts = contextlib.ExitStack()
 
     def __enter__(self) -> Pull:
         self._contexts.enter_context(interruption())
-        self._began = self._last_line = self._last_advance = time.perf_counter()
+        self._began = self._last_line = time.perf_counter()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -186,8 +188,8 @@ def _kept(source: FrameStream, rules: Rules, start: int) -> Generator[_Frame, No
     begin = max(0, start - MAX_REPEATS - 1) if rules.repair_repeats else start
     number, repeats = begin, 0
     last: Tensor | None = None
-    for chunk in _closing(source.chunks(begin)):
-        for picture in chunk:
+    with contextlib.closing(source.chunks(begin)) as chunks:
+        for picture in itertools.chain.from_iterable(chunks):
             interrupt.check()
             repeats = repeats + 1 if rules.repair_repeats and last is not None and is_repeat(last, picture) else 0
             if not 0 < repeats <= MAX_REPEATS or number == source.frames - 1:
@@ -205,18 +207,8 @@ def is_repeat(before: Tensor, after: Tensor) -> bool:
 
 
 def _first_frame(source: FrameStream) -> Tensor:
-    chunks = source.chunks()
-    try:
+    with contextlib.closing(source.chunks()) as chunks:
         return next(chunks)[0]
-    finally:
-        chunks.close()
-
-
-def _closing(chunks: Generator[Tensor, None, None]) -> Generator[Tensor, None, None]:
-    try:
-        yield from chunks
-    finally:
-        chunks.close()
 
 
 class RifeInterpolator:

@@ -48,7 +48,7 @@ def read_ahead(stream: FrameStream, watch: Meter | None = None, ahead: int = AHE
     return replace(stream, make_chunks=make_chunks, sources=(stream,))
 
 
-def _from_worker(start: Callable[[], Iterator[Tensor]], watch: Meter | None, ahead: int) -> Generator[Tensor, None, None]:
+def _from_worker(start: Callable[[], Generator[Tensor, None, None]], watch: Meter | None, ahead: int) -> Generator[Tensor, None, None]:
     waiting: queue.Queue[_Item] = queue.Queue(maxsize=ahead)
     unwanted = threading.Event()
     work = _worker(start, waiting, unwanted, watch)
@@ -74,7 +74,7 @@ def _next_item(waiting: queue.Queue[_Item]) -> _Item:
 
 
 def _worker(
-    start: Callable[[], Iterator[Tensor]], waiting: queue.Queue[_Item], unwanted: threading.Event, watch: Meter | None
+    start: Callable[[], Generator[Tensor, None, None]], waiting: queue.Queue[_Item], unwanted: threading.Event, watch: Meter | None
 ) -> Callable[[], None]:
     """What the thread runs. Called in the reader's thread, whose inference mode and device it takes over."""
     inference, gradients = torch.is_inference_mode_enabled(), torch.is_grad_enabled()
@@ -96,15 +96,10 @@ def _worker(
     outer = interrupt.question()
 
     def make_all() -> None:
-        chunks = start()
-        try:
+        with contextlib.closing(start()) as chunks:
             for chunk in chunks:
                 hand_over(_Item(chunk))
                 del chunk
-        finally:
-            close = getattr(chunks, "close", None)
-            if close is not None:
-                close()
 
     def work() -> None:
         meter.set(watch)

@@ -238,15 +238,11 @@ def skipping(chunks: Iterator[Tensor], first: int) -> Iterator[Tensor]:
             first -= chunk.shape[0]
 
 
-def _taking(chunks: Iterator[Tensor], count: int) -> Generator[Tensor, None, None]:
+def _taking(chunks: Generator[Tensor, None, None], count: int) -> Generator[Tensor, None, None]:
     """The first `count` frames; the source is closed as soon as the last one is out."""
-    try:
+    with contextlib.closing(chunks):
         for chunk in chunks:
             yield chunk[:count]
             count -= chunk.shape[0]
             if count <= 0:
                 return
-    finally:
-        close = getattr(chunks, "close", None)
-        if close is not None:
-            close()

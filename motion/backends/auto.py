@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-WAN_MOVE, ATI, TIME_TO_MOVE, NONE = "wan_move", "ati", "time_to_move", "none"
+WAN_MOVE, ATI, TIME_TO_MOVE = "wan_move", "ati", "time_to_move"
 BACKENDS = (WAN_MOVE, ATI, TIME_TO_MOVE)
 NAMES = {WAN_MOVE: "Wan-Move", ATI: "ATI", TIME_TO_MOVE: "Time-to-Move"}
 METADATA_KEY = "spacetime.motion"

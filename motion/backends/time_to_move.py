@@ -90,10 +90,10 @@ def to_cells(mask: Tensor, frames: int, height: int, width: int) -> Tensor:
 
 
 def let_go_map(cells: Sequence[Tensor], strengths: Sequence[float], clock: Clock) -> Tensor:
-    """When each latent cell is let go, [T', h, w], in parts of the schedule; 0 where nothing is held.
+    """When each latent cell is let go, [T', h, w] float64, in parts of the schedule; 0 where nothing is held.
 
     Where regions overlap the longest hold counts.
     """
     if len(cells) == 0:
         raise ValueError("expected at least one region, got none")
-    return torch.stack([cell * clock.let_go(strength) for cell, strength in zip(cells, strengths)]).amax(0)
+    return torch.stack([cell.double() * clock.let_go(strength) for cell, strength in zip(cells, strengths)]).amax(0)

@@ -14,8 +14,6 @@ from .points import checked, per_point
 TIME, SPACE = 4, 8
 """Frames per latent frame and pixels per latent cell of Wan 2.1's VAE."""
 DROPPED = -1
-MAX_TRAINED_TRACKS = 200
-"""Wan-Move was trained with at most so many tracks."""
 
 
 def track_cells(points: Tensor, visibility: Tensor, width: int, height: int) -> Tensor:
