@@ -15,10 +15,11 @@ from torch import Tensor
 
 from .drawing import Colour, colour_of
 from .follow import Follower
+from .framing import framing
 from .movers import movers
 from .outline import Check
 from .plan import Plan
-from .tracks import in_picture, plan_tracks
+from .tracks import plan_tracks
 
 COUNT = 100
 SCENE = "scene"
@@ -98,14 +99,12 @@ def asked(
     masks: np.ndarray | None = None,
     count: int = COUNT,
     source: tuple[int, int] | None = None,
-    crop: tuple[int, int, int, int] | None = None,
     check: Check | None = None,
 ) -> Asked:
     """What a plan asks of a video of `size` (width, height).
 
     Args:
-        source: size of the picture that the plan was made on, where it has another shape than the video.
-        crop: the window (x, y, width, height) of that picture that fills the video.
+        source: size of the picture that the plan was made on, where it has another shape than the video; its middle fills the video.
 
     Raises:
         PlanError: a region needs a mask that did not come.
@@ -114,11 +113,10 @@ def asked(
     if frames < 2:
         raise ValueError(f"expected a video of at least 2 frames, got {frames}; measure a longer one")
     source = source or size
-    crop = crop or (0, 0, *source)
-    scale = np.array([size[0] / crop[2], size[1] / crop[3]])
+    frame = framing(source, size)
     tracks = plan_tracks(plan, *source, frames, count, masks, check)
-    points = ((tracks.points - np.array(crop[:2])) * scale).astype(np.float32)
-    shown = tracks.visible & in_picture(points, *size)
+    points = frame.placed(tracks.points)
+    shown = tracks.visible & frame.shows(points)
     kept = np.flatnonzero(shown[0])
     if len(kept) == 0:
         raise ValueError("expected a plan with something that moves or is pinned inside the picture, got none; paint a region first")
@@ -128,7 +126,7 @@ def asked(
     parts.append(Part(SCENE, "", SCENE_COLOUR, bool(plan.camera)))
     owner = np.where(tracks.owner < 0, len(parts) - 1, tracks.owner)[kept]
     column, row = np.meshgrid(np.arange(size[0]) + 0.5, np.arange(size[1]) + 0.5)
-    places = np.stack([column.reshape(-1), row.reshape(-1)], axis=-1) / scale + crop[:2]
+    places = np.stack([column.reshape(-1), row.reshape(-1)], axis=-1) / frame.scale + frame.crop[:2]
     labels = _labels(plan, source, masks, places, check).reshape(size[1], size[0])
     return Asked(points[:, kept], counts, owner, labels, tuple(parts))
 

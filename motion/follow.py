@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..video.stream import as_float
+
 LEVELS = 4
 SMALLEST_SIDE = 12
 """The pyramid ends before its shorter side falls below so many pixels."""
@@ -274,8 +276,7 @@ def _mean(values: Tensor, weights: Tensor) -> Tensor:
 
 def _picture(frame: Tensor) -> Tensor:
     """A frame [H, W, 3] as float32 [1, 3, H, W] in 0..1."""
-    picture = frame.float().div(255) if frame.dtype == torch.uint8 else frame.float()
-    return picture.permute(2, 0, 1)[None].contiguous()
+    return as_float(frame).float().permute(2, 0, 1)[None].contiguous()
 
 
 def _pyramid(picture: Tensor) -> list[Tensor]:

@@ -21,7 +21,6 @@ from ..video import interrupt
 from ..video.host_progress import Pull
 from ..video.host_video import LazyVideo, stream_of
 from ..video.stream import FrameStream, Needs, as_uint8, frame_rate
-from .framing import framing
 from .motion_nodes import MAX_FRAMES, MAX_SIDE, MotionPlan, first_picture, refusing
 
 ADHERENCE, GUIDES = "Spacetime Motion Adherence", "Spacetime Motion Guides"
@@ -60,7 +59,7 @@ def adherence(value: MotionPlan, video: Any, image: Tensor | None, count: int) -
     ask = comfy.model_management.throw_exception_if_processing_interrupted
     kept = _Kept(stream)
     with refusing(ADHERENCE):
-        wanted = asked(value.plan, size, stream.frames, value.masks, count, source, framing(source, size).crop, ask)
+        wanted = asked(value.plan, size, stream.frames, value.masks, count, source, ask)
         with Pull(stream, "following the points") as pull, contextlib.closing(pull.stream.chunks()) as chunks:
             result = measure(wanted, _one_by_one(chunks, pull, kept))
     return result, LazyVideo(_overlay_stream(result, kept.stream()))

@@ -20,13 +20,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..motion.compose import combine
+from ..motion.framing import Framing, framing
 from ..motion.from_tracks import plan_from_tracks, tracks_from_coordinates
 from ..motion.plan import VERSION, Box, Mask, Plan, PlanError, Region, from_data, from_json
 from ..motion.tracks import plan_tracks
 from ..motion.warp import WarpedFrame, warp
 from ..video.host_video import LazyVideo
 from ..video.stream import FrameStream, Needs, frame_rate, skipping
-from .framing import Framing, framing
 
 MAX_SIDE = 8192
 MAX_FRAMES = 100_000

@@ -93,8 +93,7 @@ class SilentSound(BaseSound):
         super().__init__(sample_rate, channels, round(duration * sample_rate))
 
     def blocks(self) -> Iterator[Tensor]:
-        for begin in range(0, self.samples, self.sample_rate):
-            yield torch.zeros(self.channels, min(self.sample_rate, self.samples - begin))
+        yield from silence(self.channels, self.samples, self.sample_rate)
 
     def trimmed(self, start: float, duration: float) -> Sound | None:
         first, end = self._window(start, duration)
@@ -124,15 +123,15 @@ class FileSound(BaseSound):
         self._origin = origin
 
     def blocks(self) -> Iterator[Tensor]:
-        position, first, end = None, 0, self.samples
+        position, end = None, self.samples
         with _opened(self._source) as container:
             for time, block in self._decoded(container):
                 at = round((time - self._origin - self._start) * self.sample_rate)
                 if position is None or at > position + _LARGEST_JITTER * self.sample_rate:
-                    yield from _silence(self.channels, max(position or 0, first), min(at, end), self.sample_rate)
+                    yield from silence(self.channels, min(at, end) - max(position or 0, 0), self.sample_rate)
                     position = at
                 begin, position = position, position + block.shape[1]
-                kept = block[:, max(first - begin, 0) : max(end - begin, 0)]
+                kept = block[:, max(-begin, 0) : max(end - begin, 0)]
                 if kept.shape[1]:
                     yield kept
                 if position >= end:
@@ -225,6 +224,7 @@ def _first_decoded(container: Any, stream: Any) -> tuple[int, int]:
     raise ValueError("Sound: expected a sound stream, got one without a sample; use another file")
 
 
-def _silence(channels: int, first: int, end: int, largest: int) -> Iterator[Tensor]:
-    for begin in range(first, end, largest):
-        yield torch.zeros(channels, min(largest, end - begin))
+def silence(channels: int, samples: int, largest: int) -> Iterator[Tensor]:
+    """Blocks of nothing to hear, of at most `largest` samples; none where `samples` is not above 0."""
+    for begin in range(0, samples, largest):
+        yield torch.zeros(channels, min(largest, samples - begin))

@@ -9,7 +9,7 @@ import av
 import torch
 from torch import Tensor
 
-from .sound import BaseSound, Sound, mixed_to
+from .sound import BaseSound, Sound, mixed_to, silence
 
 
 class Resampled(BaseSound):
@@ -45,9 +45,7 @@ class Exact(BaseSound):
                 return
             yield block[:, :left]
             left -= block.shape[1]
-        while left > 0:
-            yield torch.zeros(self.channels, min(left, self.sample_rate))
-            left -= self.sample_rate
+        yield from silence(self.channels, left, self.sample_rate)
 
 
 class Delayed(BaseSound):
@@ -59,8 +57,7 @@ class Delayed(BaseSound):
         self._silence = samples
 
     def blocks(self) -> Iterator[Tensor]:
-        for begin in range(0, self._silence, self.sample_rate):
-            yield torch.zeros(self.channels, min(self.sample_rate, self._silence - begin))
+        yield from silence(self.channels, self._silence, self.sample_rate)
         yield from self._sound.blocks()
 
 
@@ -87,7 +84,7 @@ class Looped(BaseSound):
                 if left <= 0:
                     return
             if left == before:  # it promised samples, but a damaged file has none
-                yield from Exact(_Nothing(self.sample_rate, self.channels, 0), left).blocks()
+                yield from silence(self.channels, left, self.sample_rate)
                 return
 
 
@@ -157,11 +154,6 @@ class Mixed(BaseSound):
                 block[:, at : at + piece.shape[1]] += piece
             playing = [part for part in playing if not part[1].ended]
             yield block
-
-
-class _Nothing(BaseSound):
-    def blocks(self) -> Iterator[Tensor]:
-        return iter(())
 
 
 class _Reader:

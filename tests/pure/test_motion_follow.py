@@ -111,7 +111,7 @@ def test_a_cropped_picture_is_asked_about_where_the_crop_put_it() -> None:
     """A plan on a 128x96 picture, whose middle 96 columns fill a video of 48x48."""
     plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": MOVES}]})
     whole = asked(plan, (128, 96), 9)
-    cropped = asked(plan, (48, 48), 9, source=(128, 96), crop=(16, 0, 96, 96))
+    cropped = asked(plan, (48, 48), 9, source=(128, 96))
     own = whole.owner == 0
     np.testing.assert_allclose(cropped.points[:, cropped.owner == 0], (whole.points[:, own] - (16, 0)) / 2, atol=1e-4)
     assert np.mean(cropped.labels == whole.labels[1::2, 17:112:2]) > 0.98

@@ -1,4 +1,4 @@
-"""How a picture is put into a clip of another shape: cropped in the middle, then scaled, exactly as the host does it. Needs no ComfyUI.
+"""How a picture is put into a clip of another shape: cropped in the middle, then scaled, exactly as the host does it.
 
 A motion plan speaks of the whole picture, so that its tracks and its crude video are made for the whole and then cropped likewise.
 """
