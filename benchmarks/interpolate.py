@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-ROOT = Path(__file__).resolve().parent.parent
+from .host_process import find_host, load_pack, room
+
 SPEED_TARGET = 1.5
 QUALITY_TARGET = -1.0  # dB that the box may lie below RIFE 4.0
 MIDDLE = 0.5
@@ -32,7 +33,7 @@ Method = Callable[[list[Tensor]], list[Tensor]]
 
 def main() -> int:
     options = arguments().parse_args()
-    load_pack()
+    load_host()
     numbers: dict[str, Any] = {"threads": torch.get_num_threads(), "torch": torch.__version__}
     met = True
     if "quality" not in options.skip:
@@ -58,38 +59,16 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-def load_pack() -> None:
-    """The pack as `spacetime_pack`, with the host on its CPU."""
-    import importlib.util
-
-    sys.path[:0] = [str(path) for path in (ROOT / "scripts", host_folder()) if str(path) not in sys.path]
+def load_host() -> None:
+    """The host on its CPU, and the pack in this process."""
+    sys.path.insert(0, str(find_host().comfyui))
     import comfy.options
 
     comfy.options.enable_args_parsing(False)
     from comfy.cli_args import args
 
     args.cpu = True
-    spec = importlib.util.spec_from_file_location("spacetime_pack", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)])
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["spacetime_pack"] = module
-    spec.loader.exec_module(module)
-
-
-def host_folder() -> Path:
-    """Where ComfyUI lies: as the commands in `scripts/` find it."""
-    sys.path.insert(0, str(ROOT / "scripts"))
-    from spacetime_cli.locate import find_existing
-    from spacetime_cli.provision import Provisioner
-
-    return (find_existing(None) or Provisioner().host).comfyui
-
-
-def room(name: str) -> Any:
-    """A module of the pack."""
-    import importlib
-
-    return importlib.import_module(f"spacetime_pack.{name}")
+    load_pack()
 
 
 # quality

@@ -76,8 +76,6 @@ export class Stage {
         return PALETTE[moversIn(this.session.plan).length % PALETTE.length];
     }
 
-
-
     moverAt(place) {
         return moverUnder(this.preview, place, this.time);
     }
