@@ -300,7 +300,8 @@ def speed_arms(frames: Tensor) -> dict[str, Callable[[], Tensor]]:
     from comfy_api.latest import InputImpl, Types
     from comfy_extras.nodes_frame_interpolation import FrameInterpolate, FrameInterpolationModelLoader
 
-    interpolator, ours = room("models.interpolator"), room("video.host_interpolate")
+    interpolator = room("models.interpolator")
+    ours: Any = room("video.host_interpolate")  # a name in it is replaced for a time
     torch.manual_seed(0)
     config = next(version for version in interpolator.VERSIONS if version.versions == "4.25 or 4.26")
     weights = interpolator.IFNet(config).state_dict()
