@@ -22,6 +22,7 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from torch import Tensor
 
 from .codecs import CODECS, CONTAINERS, SOUND_CODECS, encoder_options, pixel_format, software_encoder
+from .schedule import ordinary_threads
 from .sound_track import SoundTrack
 from .stream import FrameStream, as_float, as_uint8
 
@@ -152,6 +153,8 @@ def _write(stream: FrameStream, place: str | IO[bytes], encoding: Encoding, on_f
     with opened_for_writing(place, encoding.container, encoding.metadata) as output:
         video = _add_video(output, stream, encoding)
         sound = SoundTrack(output, stream.sound, sound_codec(encoding.container, encoding.codec)) if stream.sound else None
+        with ordinary_threads():
+            output.start_encoding()
         painter = _Painter(video.pix_fmt, encoding.bit_depth, CODECS[encoding.codec].is_rgb)
         written = 0
         chunks: Any = stream.chunks()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
+import os
 import shutil
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -222,3 +225,21 @@ def test_hardware_is_listed_only_with_an_encoder_that_works() -> None:
 
 def test_greys_of_the_clip_are_what_the_tests_think() -> None:
     assert greys(next(clip().chunks(3))) == list(range(3, 10))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux shows how each thread is scheduled")
+@pytest.mark.parametrize("codec", available_codecs())
+def test_no_encoder_makes_real_time_threads(codec: str) -> None:
+    """Run by root, SVT-AV1 would; whatever is started afterwards would inherit it and could keep the whole machine from running."""
+    before, seen = os.sched_getscheduler(0), set()
+
+    def look(_frames: int) -> None:
+        for thread in Path("/proc/self/task").iterdir():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                seen.add(os.sched_getscheduler(int(thread.name)))
+
+    encode(
+        clip(), io.BytesIO(), Encoding(CODECS[codec].containers[0], bit_depths(codec, software_encoder(codec) or "")[0], codec=codec), look
+    )
+    assert os.sched_getscheduler(0) == before
+    assert seen == {before}
