@@ -27,6 +27,11 @@ def draw_known(rng: random.Random, frames: int) -> list[bool]:
     return [i < first or i >= frames - last for i in range(frames)]
 
 
+def first_known(frames: int) -> list[bool]:
+    """Of `frames` frames the first is known."""
+    return [i == 0 for i in range(frames)]
+
+
 def known_mask(known: list[bool], height: int, width: int) -> Tensor:
     """Mask channels [4, T', height, width] (latent cells) of a clip; the first frame fills all four channels of its latent frame."""
     spread = torch.tensor([known[0]] * (WAN.time - 1) + known, dtype=torch.float32)  # [4 T']

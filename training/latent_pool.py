@@ -14,21 +14,55 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from models.shapes import WAN
 from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
-from training.known_frames import conditioning, draw_known, grey_unknown, known_mask
+from motion.backends.wan_move import move_cells
+from training.known_frames import conditioning, draw_known, first_known, grey_unknown, known_mask
+from training.layout_guide import Layout, scene_layout
 from training.world import Scene, caption, render, sample_scene
+from training.world.compose import Rendered
+
+AT_ONCE = 8  # clips encoded together
+
+
+@dataclass(frozen=True)
+class Group:
+    """One kind of clip that every `every`th step trains on.
+
+    `collage`, `known` and `tracked` are shares of the clips: made of cut-outs, with known frames, and with the first frame known and
+    its things carried along their true tracks.
+    """
+
+    frames: int
+    height: int
+    width: int
+    batch: int
+    fresh: int = 1
+    every: int = 1
+    first: int = 512
+    most: int = 12000
+    max_things: int = 2
+    collage: float = 0.0
+    known: float = 0.0
+    tracked: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Frames and size: 17x96x96."""
+        return f"{self.frames}x{self.height}x{self.width}"
 
 
 @dataclass
 class Example:
-    """One clip: latents [16, T', h, w], the 20 known-frame channels or None, a caption's embedding [L, D] a language, and which share of
-    each latent cell its things cover [T', h, w]."""
+    """One clip: latents [16, T', h, w], the 20 known-frame channels or None, a caption's embedding [L, D] a language, which share of each
+    latent cell its things cover [T', h, w], and the layout that its tokens show [T', h/2, w/2, 5]."""
 
     latent: Tensor
     known: Tensor | None
     text: list[Tensor]
     things: Tensor
+    layout: Tensor
 
 
 @dataclass(frozen=True)
@@ -43,6 +77,11 @@ class Batch:
     text: Tensor
     text_mask: Tensor
     weight: Tensor
+    layout: Layout
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
 
 
 def thing_cover(masks: Tensor) -> Tensor:
@@ -50,17 +89,17 @@ def thing_cover(masks: Tensor) -> Tensor:
 
     A latent frame of four pictures takes the largest share of the four.
     """
-    cells = F.avg_pool2d(masks.any(2).float(), 8)  # [B, T, h, w]
-    rest = cells[:, 1:].unflatten(1, (-1, 4)).amax(2) if cells.shape[1] > 1 else cells[:, 1:]
+    cells = F.avg_pool2d(masks.any(2).float(), WAN.space)  # [B, T, h, w]
+    rest = cells[:, 1:].unflatten(1, (-1, WAN.time)).amax(2) if cells.shape[1] > 1 else cells[:, 1:]
     return torch.cat([cells[:, :1], rest], dim=1)
 
 
 class LatentPool:
-    """Examples of one clip size."""
+    """Examples of one group."""
 
-    def __init__(self, vae: CausalVideoVAE, encoder: TextEncoder, config: dict[str, Any], stage: dict[str, Any], seed: int) -> None:
-        self.vae, self.encoder, self.config, self.stage = vae, encoder, config, stage
-        self.rng = random.Random(seed)
+    def __init__(self, vae: CausalVideoVAE, encoder: TextEncoder, config: dict[str, Any], group: Group, seed: int) -> None:
+        self.vae, self.encoder, self.config, self.group = vae, encoder, config, group
+        self.rng = random.Random(f"{group} {seed}")
         self.examples: list[Example] = []
         self.device = next(vae.parameters()).device
         self.dtype = next(vae.parameters()).dtype
@@ -69,57 +108,86 @@ class LatentPool:
     def fill(self, count: int) -> None:
         """Render until the pool holds `count` examples."""
         while len(self.examples) < count:
-            self.add(16)
+            self.add(64 if self.group.frames == 1 else 8)
 
     @torch.no_grad()
     def add(self, count: int) -> None:
         """Render and encode `count` fresh clips; past the pool's size they replace random old ones."""
-        stage, rng = self.stage, self.rng
-        style = "collage" if rng.random() < self.config["collage_share"] else "picture_book"
+        group, rng = self.group, self.rng
+        style = "collage" if rng.random() < group.collage else "picture_book"
         scenes = [self._draw_scene(style) for _ in range(count)]
-        rendered = render(scenes, stage["frames"], stage["height"], stage["width"], device=str(self.device))
-        things = thing_cover(rendered.masks).half().cpu()
+        rendered = render(scenes, group.frames, group.height, group.width, device=str(self.device))
         video = rendered.video.to(self.dtype).div(127.5).sub(1).transpose(1, 2).contiguous()  # [B, 3, T, H, W]
-        latent = normalize_latent(self.vae.encode_moments(video)[0].float())
-        known_share = 1.0 if style == "collage" else self.config["known_share"]  # a collage has no caption worth learning
-        known: list[Tensor | None] = [None] * count
-        chosen = [i for i in range(count) if rng.random() < known_share]
-        for start in range(0, len(chosen), 8):
-            group = chosen[start : start + 8]
-            flags = draw_known(rng, stage["frames"])
-            seen = normalize_latent(self.vae.encode_moments(grey_unknown(video[group], flags))[0].float())
-            mask = known_mask(flags, *latent.shape[-2:]).to(seen.device)
-            for i, one in zip(group, seen, strict=True):
-                known[i] = conditioning(mask[None], one[None])[0].half().cpu()
+        latent = self._encode(video)
+        known = self._known(video, rendered, style)
         captions = [caption(scene, rng, language) for scene in scenes for language in ("en", "zh")]
         embedded, mask = self.encoder.encode(captions)
         texts = [one[: int(length)].half() for one, length in zip(embedded, mask.sum(1), strict=True)]
+        things, layout = thing_cover(rendered.masks).half().cpu(), scene_layout(scenes, rendered.masks).half().cpu()
         for i in range(count):
-            self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2], things[i]))
+            self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2], things[i], layout[i]))
+
+    def _encode(self, video: Tensor) -> Tensor:
+        """Clips [B, 3, T, H, W] in -1..1 -> normalised latents [B, 16, T', h, w], float32."""
+        parts = [self.vae.encode_moments(part)[0].float() for part in video.split(64 if video.shape[2] == 1 else AT_ONCE)]
+        return normalize_latent(torch.cat(parts))
+
+    def _known(self, video: Tensor, rendered: Rendered, style: str) -> list[Tensor | None]:
+        """The 20 channels of each clip, for those that are to have known frames. A collage always has: its caption tells too little."""
+        group, rng = self.group, self.rng
+        chosen: dict[int, bool] = {}  # clip -> whether its things are carried along
+        for i in range(len(video)):
+            drawn = rng.random() * (group.known + group.tracked if style == "collage" else 1.0)
+            if group.frames > 1 and drawn < group.known + group.tracked:
+                chosen[i] = drawn < group.tracked
+        known: list[Tensor | None] = [None] * len(video)
+        for tracked in (False, True):
+            numbers = [i for i, one in chosen.items() if one == tracked]
+            for start in range(0, len(numbers), AT_ONCE):
+                some = numbers[start : start + AT_ONCE]
+                flags = first_known(group.frames) if tracked else draw_known(rng, group.frames)
+                seen = self._encode(grey_unknown(video[some], flags))
+                mask = known_mask(flags, *seen.shape[-2:]).to(seen.device)
+                for i, one in zip(some, seen, strict=True):
+                    moved = self._carry(one[None], rendered, i) if tracked else one[None]
+                    known[i] = conditioning(mask[None], moved)[0].half().cpu()
+        return known
+
+    def _carry(self, latent: Tensor, rendered: Rendered, number: int) -> Tensor:
+        """The first frame's cells moved along some of the true tracks of a clip: those of things, of the background, or of both."""
+        owners = rendered.owners[number]
+        usable = [i for i, owner in enumerate(owners.tolist()) if owner >= -1]
+        if self.rng.random() < 0.4:
+            usable = [i for i in usable if owners[i] >= 0] or usable
+        count = self.rng.randint(1, len(usable))
+        points = self.rng.sample(usable, count)
+        order = rendered.depth_order[number].tolist()
+        front = torch.tensor([order.index(owner) + 1.0 if owner >= 0 else 0.0 for owner in owners[points].tolist()])
+        return move_cells(latent, rendered.tracks[number][:, points], rendered.visibility[number][:, points], front=front)
 
     def _draw_scene(self, style: str) -> Scene:
         """A scene of the world with at most `max_things` things."""
         while True:
             scene = sample_scene(self.rng, "train", style)
-            if len(scene.things) <= self.config["max_things"]:
+            if len(scene.things) <= self.group.max_things:
                 return scene
 
     def _keep(self, example: Example) -> None:
-        if len(self.examples) < self.config["pool"]:
+        if len(self.examples) < self.group.most:
             self.examples.append(example)
         else:
             self.examples[self.rng.randrange(len(self.examples))] = example
 
-    def batch(self, count: int) -> Batch:
-        """`count` random examples with one of their captions each, dropped for the share `text_dropout`."""
-        chosen = self.rng.sample(self.examples, count)
+    def batch(self) -> Batch:
+        """Random examples with one of their captions each, dropped for the share `text_dropout`."""
+        chosen = self.rng.sample(self.examples, self.group.batch)
         texts = []
         for example in chosen:
             dropped = self.rng.random() < self.config["text_dropout"]
             texts.append(self.empty_text if dropped else self.rng.choice(example.text))
-        width = self.config["text_tokens"]
-        text = torch.zeros(count, width, texts[0].shape[-1])
-        mask = torch.zeros(count, width, dtype=torch.bool)
+        width = min(self.config["text_tokens"], max(len(one) for one in texts))
+        text = torch.zeros(len(chosen), width, texts[0].shape[-1])
+        mask = torch.zeros(len(chosen), width, dtype=torch.bool)
         for row, one in enumerate(texts):
             length = min(width, len(one))
             text[row, :length] = one[:length].float()
@@ -129,11 +197,12 @@ class LatentPool:
         known = torch.stack([nothing if e.known is None else e.known.float() for e in chosen])
         weight = 1 + self.config["thing_weight"] * torch.stack([example.things for example in chosen]).float()
         weight = weight / weight.mean((1, 2, 3), keepdim=True)
-        return Batch(latent, known, text, mask, weight[:, None])
+        layout = Layout(torch.stack([example.layout for example in chosen]).float())
+        return Batch(latent, known, text, mask, weight[:, None], layout)
 
     def save(self, path: Path) -> None:
         """Keep the pool, so that a resumed run starts at once."""
-        torch.save([(e.latent, e.known, e.text, e.things) for e in self.examples], path)
+        torch.save([(e.latent, e.known, e.text, e.things, e.layout) for e in self.examples], path)
 
     def load(self, path: Path) -> None:
         """Take back what `save` kept."""

@@ -1,7 +1,8 @@
 """Train the denoiser of the box by flow matching: `python -m training.train_dit --config training/configs/dit.json --out DIR`.
 
 Text to video and known-frame conditioning are trained in one network of Wan's 36-channel form. Matrices of the blocks are trained with
-Muon (Keller Jordan, 2024), everything else with AdamW. A run goes through stages of growing picture size.
+Muon (Keller Jordan, 2024), everything else with AdamW. A run goes through stages; in each a step trains on
+single pictures (cheap, and shapes are learnt from them), on clips, and on clips with known frames or moved along tracks.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from models.dit import DiTConfig, WanDiT
 from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE, denormalize_latent
-from training.latent_pool import Batch, LatentPool
+from training.latent_pool import Batch, Group, LatentPool
+from training.layout_guide import LayoutGuide
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
@@ -33,19 +35,30 @@ DEFAULTS: dict[str, Any] = {
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
     "start_from": None,
     "stages": [
-        {"until": 0.3, "frames": 17, "height": 64, "width": 64, "batch": 48, "fresh": 5},
-        {"until": 1.0, "frames": 17, "height": 96, "width": 96, "batch": 24, "fresh": 3},
+        {
+            "until": 0.55,
+            "groups": [
+                {"frames": 1, "height": 96, "width": 96, "batch": 80, "fresh": 8, "first": 4096, "most": 60000},
+                {"frames": 17, "height": 96, "width": 96, "batch": 16, "known": 0.12, "tracked": 0.25, "collage": 0.15},
+            ],
+        },
+        {
+            "until": 1.0,
+            "groups": [
+                {"frames": 1, "height": 128, "width": 128, "batch": 40, "fresh": 5, "first": 4096, "most": 60000},
+                {"frames": 17, "height": 128, "width": 128, "batch": 8, "known": 0.12, "tracked": 0.25, "collage": 0.15},
+                {"frames": 33, "height": 96, "width": 96, "batch": 8, "every": 2, "first": 256, "known": 0.12, "tracked": 0.25, "collage": 0.15},
+            ],
+        },
     ],
     "steps": 20000,
     "minutes": None,
-    "pool": 12000,
-    "pool_start": 512,
-    "collage_share": 0.0,
-    "max_things": 3,
-    "known_share": 0.2,
     "thing_weight": 6.0,
+    "guide_block": 3,
+    "guide_weight": 0.1,
+    "guide_until": 0.7,
     "text_dropout": 0.1,
-    "text_tokens": 48,
+    "text_tokens": 64,
     "shift": 3.0,
     "lr": 1.5e-3,
     "muon_lr": 0.02,
@@ -55,7 +68,7 @@ DEFAULTS: dict[str, Any] = {
     "grad_clip": 1.0,
     "seed": 0,
     "device": "auto",
-    "compile": True,
+    "compile": False,
     "sample_every_minutes": 10,
 }
 SAMPLE_PROMPTS = (
@@ -101,11 +114,13 @@ class Trainer:
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
         if config["start_from"]:
             self.model.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
+        self.guide = LayoutGuide(self.model.blocks[config["guide_block"]], config["dim"]).to(self.device)
         matrices = [p for name, p in self.model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
-        self.optimizers = Optimizers(self.model, matrices, config["lr"], config["muon_lr"])
+        self.optimizers = Optimizers(nn.ModuleList([self.model, self.guide]), matrices, config["lr"], config["muon_lr"])
         self.average = Average(self.model, config["ema"])
         self.clock = Clock(config["steps"], config["minutes"])
-        self.pool: LatentPool | None = None
+        self.stage: dict[str, Any] = {}
+        self.pools: list[LatentPool] = []
         self.resume()
 
     def resume(self) -> None:
@@ -113,67 +128,79 @@ class Trainer:
         if (state := self.run.load()) is None:
             return
         self.model.load_state_dict(state["model"])
+        self.guide.load_state_dict(state["guide"])
         self.optimizers.load_state_dict(state["optimizers"])
         self.average.weights = {k: v.to(self.device) for k, v in state["average"].items()}
         self.clock.step, self.clock.spent = state["step"], state["spent"]
 
     def save(self) -> None:
-        """Write checkpoint and pool."""
-        self.run.save({"model": self.model.state_dict(), "optimizers": self.optimizers.state_dict(),
+        """Write checkpoint and pools."""
+        self.run.save({"model": self.model.state_dict(), "guide": self.guide.state_dict(), "optimizers": self.optimizers.state_dict(),
                        "average": self.average.weights, "step": self.clock.step, "spent": self.clock.spent})  # fmt: skip
-        if self.pool is not None:
-            self.pool.save(self.pool_file(self.pool.stage))
+        for pool in self.pools:
+            pool.save(self.pool_file(pool.group))
 
-    def pool_file(self, stage: dict[str, Any]) -> Path:
-        """Where the pool of a stage is kept."""
-        return self.run.folder / f"pool_{stage['frames']}x{stage['height']}x{stage['width']}.pt"
+    def pool_file(self, group: Group) -> Path:
+        """Where the pool of a group is kept."""
+        return self.run.folder / f"pool_{group.name}.pt"
 
-    def stage_pool(self) -> LatentPool:
-        """The pool of the stage that the clock has reached, made and filled when the stage begins."""
+    def stage_pools(self) -> list[LatentPool]:
+        """The pools of the stage that the clock has reached, made and filled when the stage begins."""
         stage = next(s for s in self.config["stages"] if self.clock.progress < s["until"] or s is self.config["stages"][-1])
-        if self.pool is None or self.pool.stage is not stage:
-            self.pool = LatentPool(self.vae, self.encoder, self.config, stage, self.config["seed"] * 1_000_003 + self.clock.step)
-            if self.pool_file(stage).exists():
-                self.pool.load(self.pool_file(stage))
-            started = time.monotonic()
-            self.pool.fill(self.config["pool_start"])
-            print(f"pool of {len(self.pool.examples)} clips, {time.monotonic() - started:.0f} s", flush=True)
-        return self.pool
+        if self.stage is not stage:
+            self.stage, self.pools = stage, []
+            for entry in stage["groups"]:
+                pool = LatentPool(self.vae, self.encoder, self.config, Group(**entry), self.config["seed"] * 1_000_003 + self.clock.step)
+                if self.pool_file(pool.group).exists():
+                    pool.load(self.pool_file(pool.group))
+                started = time.monotonic()
+                pool.fill(pool.group.first)
+                print(f"pool {pool.group.name} of {len(pool.examples)} clips, {time.monotonic() - started:.0f} s", flush=True)
+                self.pools.append(pool)
+        return self.pools
 
     def train(self) -> None:
         """Go on until the run is done or asked to stop."""
         config, last_sample = self.config, time.monotonic()
         loss_of = torch.compile(flow_loss, dynamic=False) if config["compile"] else flow_loss
         for step in self.run.steps(self.clock, self.save):
-            pool = self.stage_pool()
-            pool.add(pool.stage["fresh"])
-            loss = self.losses(loss_of, pool.batch(pool.stage["batch"]))
-            loss.backward()
+            shown: dict[str, float] = {}
+            for pool in self.stage_pools():
+                if step % pool.group.every == 0:
+                    pool.add(pool.group.fresh)
+                    loss, wrong = self.losses(loss_of, pool.batch())
+                    (loss + wrong).backward()
+                    shown |= {pool.group.name: float(loss.detach()), f"layout {pool.group.name}": float(wrong.detach())}
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), config["grad_clip"])
             if torch.isfinite(norm):
                 self.optimizers.step(learning_rate_factor(self.clock, config["warmup"], config["decay_from"]))
             self.average.update(self.model, step)
-            if step % 25 == 0:
-                self.run.log(step=step, minutes=self.clock.spent / 60, loss=float(loss.detach()), grad=float(norm), pool=len(pool.examples))
+            if step % 50 == 0:
+                pooled = sum(len(pool.examples) for pool in self.pools)
+                self.run.log(step=step, minutes=self.clock.spent / 60, grad=float(norm), pools=pooled, **shown)
             if time.monotonic() - last_sample > 60 * config["sample_every_minutes"]:
                 self.sample_sheet(self.run.folder / f"sample_{step:06d}.png")
                 last_sample = time.monotonic()
         self.sample_sheet(self.run.folder / "sample_end.png")
 
-    def losses(self, loss_of: Any, batch: Batch) -> Tensor:
-        """Loss of one batch at random noise levels."""
-        latent, known, text = batch.latent.to(self.device), batch.known.to(self.device), batch.text.to(self.device)
-        mask, weight = batch.text_mask.to(self.device), batch.weight.to(self.device)
-        sigma = draw_sigmas(len(latent), self.config["shift"], self.device)
+    def losses(self, loss_of: Any, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Loss of one batch at random noise levels, and the weighted error of the layout that its tokens tell (nought late in the run)."""
+        batch = batch.to(self.device)
+        sigma = draw_sigmas(len(batch.latent), self.config["shift"], self.device)
+        noise = torch.randn_like(batch.latent)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return loss_of(self.model, latent, known, text, mask, weight, sigma, torch.randn_like(latent))
+            loss = loss_of(self.model, batch.latent, batch.known, batch.text, batch.text_mask, batch.weight, sigma, noise)
+            guided = self.clock.progress < self.config["guide_until"]
+            wrong = self.config["guide_weight"] * self.guide.loss(batch.layout) if guided else torch.zeros_like(loss)
+        return loss, wrong
 
     def sample_sheet(self, path: Path) -> None:
         """A picture of the fixed prompts: a row each, every fourth frame."""
         model = WanDiT(self.model.config).to(self.device)
         model.load_state_dict(self.average.weights)
-        stage = self.stage_pool().stage
-        frames = sample_videos(model.eval(), self.vae, self.encoder, list(SAMPLE_PROMPTS), VideoShape(17, stage["height"], stage["width"]))
+        group = next(pool.group for pool in self.stage_pools() if pool.group.frames > 1)
+        shape = VideoShape(group.frames, group.height, group.width)
+        frames = sample_videos(model.eval(), self.vae, self.encoder, list(SAMPLE_PROMPTS), shape)
         rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for clip in frames]
         picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
         Image.fromarray(picture.cpu().numpy()).save(path)
