@@ -175,7 +175,7 @@ class Trainer:
             if torch.isfinite(norm):
                 self.optimizers.step(learning_rate_factor(self.clock, config["warmup"], config["decay_from"]))
             self.average.update(self.model, step)
-            if step % 50 == 0:
+            if step % 10 == 0:
                 pooled = sum(len(pool.examples) for pool in self.pools)
                 self.run.log(step=step, minutes=self.clock.spent / 60, grad=float(norm), pools=pooled, **shown)
             if time.monotonic() - last_sample > 60 * config["sample_every_minutes"]:

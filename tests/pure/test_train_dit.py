@@ -1,0 +1,147 @@
+"""What the denoiser is trained on, and the promises of its training command."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from support.tiny_weights import random_vae, write_text_encoder, write_vae
+
+from models.dit import WanDiT
+from models.text_encoder import load_text_encoder
+from training.latent_pool import Group, LatentPool, thing_cover
+from training.layout_guide import COVER, KIND, Layout, LayoutGuide, scene_layout
+from training.train_dit import DEFAULTS, Trainer, export
+from training.world import LABELS, render, sample_scene
+from training.world.scene import scene_for
+
+POOL = {"text_dropout": 0.1, "text_tokens": 64, "thing_weight": 6.0}
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory):
+    vae, encoder = random_vae(), load_text_encoder(write_text_encoder(tmp_path_factory.mktemp("text") / "text.safetensors")).float()
+    return lambda **group: LatentPool(vae, encoder, POOL, Group(height=64, width=64, batch=4, **group), 0)
+
+
+def test_a_single_picture_knows_no_frames(pooled):
+    pool = pooled(frames=1, known=0.5, tracked=0.5)
+    pool.add(4)
+    batch = pool.batch()
+    assert batch.latent.shape == (4, 16, 1, 8, 8) and not batch.known.any()
+    assert batch.weight.mean((1, 2, 3, 4)).sub(1).abs().max() < 1e-5
+
+
+def test_known_and_tracked_clips_come_in_the_shares_asked_for(pooled):
+    pool = pooled(frames=5, known=0.25, tracked=0.25)
+    pool.rng = random.Random(5)
+    for _ in range(5):
+        pool.add(8)
+    seen = [example.known for example in pool.examples]
+    assert 10 <= sum(known is not None for known in seen) <= 30
+    carried = [known for known in seen if known is not None and known[:4, 1].max() == 0]  # only the first frame is told
+    still = [known for known in carried if torch.equal(known[:4, 0], torch.ones(4, 8, 8))]
+    assert still
+
+
+def test_a_collage_always_has_its_first_frame_or_others(pooled):
+    pool = pooled(frames=5, known=0.1, tracked=0.3, collage=1.0)
+    pool.add(4)
+    assert all(example.known is not None for example in pool.examples)
+
+
+def test_what_is_tracked_is_carried_to_where_it_truly_goes(pooled):
+    pool = pooled(frames=17, tracked=1.0)
+    scene = scene_for("ball", "red", "roll", "right", seed=4)
+    rendered = render([scene], 17, 64, 64)
+    latent = torch.arange(64.0).view(1, 1, 1, 8, 8).expand(1, 16, 5, 8, 8).clone()
+    latent[:, :, 1:] = -1
+    pool.rng = random.Random(1)
+    moved = pool._carry(latent, rendered, 0)
+    inside = thing_cover(rendered.masks)[0, 4] > 0.3
+    arrived = moved[0, 0, 4][inside]
+    assert (arrived >= 0).any(), "some cells of the ball in the last frame hold what the first picture had"
+    columns = (arrived[arrived >= 0] % 8).mean()
+    start = (thing_cover(rendered.masks)[0, 0] > 0.3).nonzero()[:, 1].float().mean()
+    assert (columns - start).abs() < 2, "and it is the ball's own cells that arrived there"
+    assert torch.equal(moved[:, :, 0], latent[:, :, 0])
+
+
+def test_the_layout_says_what_each_token_shows():
+    scene = scene_for("car", "blue", "drive", "right", size="large")
+    rendered = render([scene], 17, 128, 128)
+    values = scene_layout([scene], rendered.masks)
+    assert values.shape == (1, 5, 8, 8, 5)
+    label = 1 + LABELS["kind"].index("car")
+    assert set(values[..., KIND].unique().tolist()) == {0.0, float(label)}
+    assert values[..., COVER].max() > 0.7 and values[..., COVER].min() == 0
+    first, last = values[0, 0, ..., COVER], values[0, 4, ..., COVER]
+    columns = torch.arange(8.0)
+    assert (last.sum(0) * columns).sum() / last.sum() > (first.sum(0) * columns).sum() / first.sum() + 1, "it drives to the right"
+    shown = values[0, 2][values[0, 2, ..., KIND] > 0]
+    assert shown[:, 2].min() < -0.5 and shown[:, 2].max() > 0.5, "its left and its right part"
+
+
+def test_a_collages_cutouts_have_no_name():
+    generator = random.Random(2)
+    scenes = [sample_scene(generator, "train", "collage") for _ in range(3)]
+    kinds = scene_layout(scenes, render(scenes, 1, 64, 64).masks)[..., KIND]
+    assert set(kinds.unique().tolist()) <= {-1.0, 0.0} and (kinds == -1).any()
+
+
+def test_the_guide_is_content_only_with_the_truth():
+    torch.manual_seed(0)
+    scenes = [scene_for(kind, "red", "stay") for kind in ("ball", "car", "house", "tree")]
+    layout = Layout(scene_layout(scenes, render(scenes, 1, 128, 128).masks))
+    block = torch.nn.Identity()
+    guide = LayoutGuide(block, 32)
+    tokens = torch.randn(4, 64, 32)
+    optimizer = torch.optim.Adam(guide.parameters(), 3e-3)
+    errors = []
+    for _ in range(150):
+        block(tokens)
+        error = guide.loss(layout)
+        error.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        errors.append(float(error.detach()))
+    assert errors[-1] < 0.4 * errors[0]
+    block(tokens)
+    assert float(guide.loss(Layout(layout.values.roll(1, 0))).detach()) > 2 * errors[-1]
+    with pytest.raises(RuntimeError, match="expected a forward pass"):
+        guide.loss(layout)
+
+
+@pytest.fixture(scope="module")
+def small_config(tmp_path_factory) -> dict:
+    folder = tmp_path_factory.mktemp("weights")
+    vae, encoder = write_vae(folder / "vae.safetensors"), write_text_encoder(folder / "text.safetensors")
+    group = {"height": 32, "width": 32, "batch": 2, "first": 4, "most": 6}
+    stages = [
+        {"until": 0.5, "groups": [{"frames": 1, **group}, {"frames": 5, **group, "tracked": 0.5}]},
+        {"until": 1.0, "groups": [{"frames": 9, **group, "known": 0.5, "every": 2, "collage": 0.5}]},
+    ]
+    return {**DEFAULTS, "dim": 64, "ffn_dim": 64, "num_layers": 2, "num_heads": 2, "guide_block": 0, "stages": stages, "steps": 4,
+            "vae": str(vae), "text_encoder": str(encoder), "device": "cpu"}  # fmt: skip
+
+
+def test_a_run_goes_through_its_stages_stops_and_goes_on(small_config: dict, tmp_path: Path):
+    first = Trainer({**small_config, "steps": 2}, tmp_path)
+    first.train()
+    assert (tmp_path / "sample_end.png").is_file()
+    second = Trainer(small_config, tmp_path)
+    assert second.clock.step == 2
+    for name, value in first.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[name]), name
+    second.train()
+    assert [pool.group.frames for pool in second.pools] == [9]
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert lines and all(torch.isfinite(torch.tensor(value)) for line in lines for value in line.values())
+    export(tmp_path, tmp_path / "box.safetensors")
+    weights = load_file(tmp_path / "box.safetensors")
+    assert not any("guide" in name or name.startswith("read.") for name in weights)
+    WanDiT.from_state_dict({name: value.float() for name, value in weights.items()}, {"num_heads": 2})
