@@ -25,14 +25,16 @@ class SpacetimeApplyMotion(io.ComfyNode):
             "Time-to-Move, which needs no special model; says which and why. Its outputs go to any sampler node.",
             search_aliases=search_aliases("SpacetimeApplyMotion"),
             inputs=[
-                io.Model.Input("model", tooltip="An image-to-video model: the one in the box, Wan 2.1 or 2.2, or LTX-Video."),
+                io.Model.Input("model", tooltip="An image-to-video model: the one in the box, Wan 2.1 or 2.2, LTX-Video, or HunyuanVideo."),
                 io.Conditioning.Input("positive", tooltip="What the video shows."),
                 io.Conditioning.Input("negative", tooltip="What the video should not show. It gets the picture without the motion."),
                 io.Vae.Input("vae", tooltip="The VAE that belongs to the model."),
                 io.Image.Input("image", tooltip="The picture that the plan was painted on: the first frame."),
                 MotionPlanType.Input("plan", tooltip="The plan of Spacetime Motion Brush or another plan node."),
                 io.ClipVisionOutput.Input(
-                    "clip_vision_output", optional=True, tooltip="The picture for models that also look at it, such as Wan 2.1 I2V."
+                    "clip_vision_output",
+                    optional=True,
+                    tooltip="The picture for models that also look at it, such as Wan 2.1 I2V and HunyuanVideo 1.5.",
                 ),
                 io.Combo.Input(
                     "backend",
@@ -49,7 +51,7 @@ class SpacetimeApplyMotion(io.ComfyNode):
                     min=1,
                     max=MAX_FRAMES,
                     step=4,
-                    tooltip="Length in frames: 1, 5, 9 ... for Wan, 1, 9, 17 ... for LTX.",
+                    tooltip="Length in frames: 1, 5, 9 ... for Wan and HunyuanVideo, 1, 9, 17 ... for LTX.",
                 ),
                 io.Float.Input(
                     "strength",

@@ -3,7 +3,7 @@
 Only public hooks of the host are used. An OUTER_SAMPLE wrapper begins the run at the video; for that run it adds a PREDICT_NOISE wrapper
 that shows the network, inside the held cells, the video at the current noise, and takes the video itself for what was predicted there.
 That is what the host's own inpainting does, but not for every model: Wan 2.2 5B, LTX and Hunyuan would be shown held cells without noise.
-It leaves a latent's own noise mask alone, so that both work together.
+What a latent's own noise mask keeps, such as a first frame, is never held here: the host shows it as each model wants it.
 """
 
 from __future__ import annotations
@@ -79,6 +79,8 @@ class _Run:
         if _begins_from_noise(sigmas, sampling, noise):
             sigmas = start_at(sigmas, _noise_level(sampling, clock.weak))
             latent_image = _begun(latent_image, video, known, denoise_mask)
+        if denoise_mask is not None:
+            levels = torch.where(denoise_mask.to(levels) > 0, levels, torch.inf)
         comfy.patcher_extension.add_wrapper_with_key(
             WrappersMP.PREDICT_NOISE, KEY, _Holding(video, levels, noise), guider.model_options, is_model_options=True
         )

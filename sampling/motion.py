@@ -28,7 +28,17 @@ from .request import check_length, check_sides
 NODE = "Spacetime Apply Motion"
 AUTO = "auto"
 CHOICES = (AUTO, *BACKENDS)
-FAMILIES = "Wan 2.1 and 2.2, the model in the box, and LTX-Video"
+FAMILIES = "Wan 2.1 and 2.2, the model in the box, LTX-Video, HunyuanVideo 1.0 and 1.5"
+LAYOUTS = {
+    comfy.model_base.WAN21: "wan",
+    comfy.model_base.WAN22: "wan",
+    comfy.model_base.LTXV: "ltx",
+    comfy.model_base.HunyuanVideo: "hunyuan",
+    comfy.model_base.HunyuanVideoI2V: "hunyuan",
+    comfy.model_base.HunyuanVideoSkyreelsI2V: "hunyuan",
+    comfy.model_base.HunyuanVideo15: "hunyuan",
+}
+"""Classes of the host's models, and the layout of each."""
 GREY = 0.5
 """What the frames that are not known are filled with, as Wan was trained."""
 
@@ -92,8 +102,9 @@ def model_facts(model: Any) -> ModelFacts:
     """What `choose` wants to know of a host's MODEL."""
     network = model.get_model_object("diffusion_model")
     channels = model.get_model_object("latent_format").latent_channels
-    layouts = {comfy.model_base.WAN21: "wan", comfy.model_base.WAN22: "wan", comfy.model_base.LTXV: "ltx"}
-    layout = layouts.get(type(model.model), type(model.model).__name__)
+    layout = LAYOUTS.get(type(model.model), type(model.model).__name__)
+    if layout == "hunyuan":
+        return ModelFacts(layout, channels, network.img_in.proj.weight.shape[1] - channels, network.hidden_size)
     embedding = getattr(network, "patch_embedding", None)
     if layout != "wan" or embedding is None:
         return ModelFacts(layout, channels)
@@ -121,10 +132,9 @@ def _trained_for(path: str) -> str:
 
 
 def _refuse_unknown_family(model: Any, facts: ModelFacts) -> None:
-    known = facts.layout == "ltx" or (facts.layout == "wan" and (facts.takes_wan_pictures or facts.picture_channels == 0))
-    if not known:
+    if not (facts.takes_wan_pictures or facts.takes_hunyuan_pictures or facts.takes_noise_mask):
         name = type(model.model).__name__
-        extra = f" with {facts.picture_channels} picture channels" if facts.layout == "wan" else ""
+        extra = f" with {facts.picture_channels} picture channels" if facts.layout in ("wan", "hunyuan") else ""
         raise ValueError(
             f"{NODE}: expected a video model of a family it was tested with ({FAMILIES}), got {name}{extra}; load one of those"
         )
@@ -157,21 +167,26 @@ def _anything_moves(value: MotionPlan) -> bool:
     return bool(value.plan.camera) or any(part.moves for part in value.plan.shown)
 
 
-def _with_picture(facts: ModelFacts, vae: Any, clip: Clip, shape: LatentShape) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """How the model's family is shown its first frame: extras of the conditioning, and the LATENT to sample."""
+def _with_picture(facts: ModelFacts, vae: Any, clip: Clip, shape: LatentShape) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """How the model's family is shown its first frame: extras of the conditioning, and the LATENT to sample.
+
+    Wan's picture channels want grey after it, HunyuanVideo's want zeros. Models without them have it in the LATENT, kept by its noise
+    mask; those of HunyuanVideo are also told that latent frame 0 is without noise, which the others know from the mask.
+    """
     device = comfy.model_management.intermediate_device()
     latent = torch.zeros(1, shape.channels, shape.frames, shape.height, shape.width, device=device)
+    unknown = torch.ones(1, 1, *latent.shape[2:], device=device)
+    unknown[:, :, 0] = 0
     if facts.takes_wan_pictures:
         frames = torch.full((clip.frames, clip.framing.target[1], clip.framing.target[0], 3), GREY)
         frames[0] = cropped_picture(clip)
-        unknown = torch.ones(1, 1, *latent.shape[2:])
-        unknown[:, :, 0] = 0
         return {"concat_latent_image": encoded(vae, frames), "concat_mask": unknown}, {"samples": latent}
-    first = encoded(vae, cropped_picture(clip)[None])[:, :, :1]
-    latent[:, :, :1] = first.to(latent)
-    free = torch.ones(1, 1, shape.frames, shape.height, shape.width, device=device)
-    free[:, :, :1] = 0
-    return {}, {"samples": latent, "noise_mask": free}
+    known = torch.zeros_like(latent)
+    known[:, :, :1] = encoded(vae, cropped_picture(clip)[None])[:, :, :1].to(known)
+    if facts.takes_hunyuan_pictures:
+        return {"concat_latent_image": known, "concat_mask": unknown}, {"samples": latent}
+    extras = {"guiding_frame_index": 0} if facts.layout == "hunyuan" else {}
+    return extras, {"samples": known, "noise_mask": unknown}
 
 
 def encoded(vae: Any, frames: Tensor) -> Tensor:
@@ -180,7 +195,7 @@ def encoded(vae: Any, frames: Tensor) -> Tensor:
         return vae.encode(frames)
 
 
-def _steered(backend: str, model: Any, clip: Clip, conditioned: dict[str, Tensor], strength: float) -> dict[str, Tensor]:
+def _steered(backend: str, model: Any, clip: Clip, conditioned: dict[str, Any], strength: float) -> dict[str, Any]:
     """The positive's extras with the tracks in them; the negative keeps the plain ones, so that guidance acts on the motion."""
     tracks = clip_tracks(clip, DEFAULT_COUNT, NODE)
     plain = conditioned["concat_latent_image"]

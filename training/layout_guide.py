@@ -90,7 +90,7 @@ class LayoutGuide(nn.Module):
         shows = (truth[:, KIND] != 0).float()
         named = truth[:, KIND] >= 0
         weight = (1 + 3 * shows) * named
-        kind_error = F.cross_entropy(told[:, : -4], truth[:, KIND].clamp_min(0).long(), reduction="none")
+        kind_error = F.cross_entropy(told[:, :-4], truth[:, KIND].clamp_min(0).long(), reduction="none")
         kind = (kind_error * weight).sum() / weight.sum().clamp_min(1)
         places = ((told[:, -3:] - truth[:, ACROSS:]).abs().mean(1) * shows).sum() / shows.sum().clamp_min(1)
         return kind + (told[:, -4] - truth[:, COVER]).abs().mean() + places

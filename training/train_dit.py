@@ -34,23 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "vae": "weights/vae/spacetime_tiny_vae.safetensors",
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
     "start_from": None,
-    "stages": [
-        {
-            "until": 0.55,
-            "groups": [
-                {"frames": 1, "height": 96, "width": 96, "batch": 80, "fresh": 8, "first": 4096, "most": 60000},
-                {"frames": 17, "height": 96, "width": 96, "batch": 16, "known": 0.12, "tracked": 0.25, "collage": 0.15},
-            ],
-        },
-        {
-            "until": 1.0,
-            "groups": [
-                {"frames": 1, "height": 128, "width": 128, "batch": 40, "fresh": 5, "first": 4096, "most": 60000},
-                {"frames": 17, "height": 128, "width": 128, "batch": 8, "known": 0.12, "tracked": 0.25, "collage": 0.15},
-                {"frames": 33, "height": 96, "width": 96, "batch": 8, "every": 2, "first": 256, "known": 0.12, "tracked": 0.25, "collage": 0.15},
-            ],
-        },
-    ],
+    "stages": [{"until": 1.0, "groups": [{"frames": 17, "height": 96, "width": 96, "batch": 24}]}],
     "steps": 20000,
     "minutes": None,
     "thing_weight": 6.0,

@@ -14,6 +14,8 @@ NARROW = 1024
 """A Wan-layout network of less width than this is a small one; the smallest of Wan's own has 1536."""
 PICTURE_CHANNELS = 20
 """Input channels that a Wan-layout network of the image-to-video form has beside the noisy latents: 4 of mask, 16 of picture."""
+HUNYUAN_PICTURE_CHANNELS = {16: (16, 17), 32: (33,)}
+"""The same for HunyuanVideo, by its latent channels: 1.0 (16) with the picture alone (SkyReels) or a mask too, 1.5 (32) with both."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,17 @@ class ModelFacts:
     def takes_wan_pictures(self) -> bool:
         """Whether it is a Wan 2.1-layout network with input channels for known frames."""
         return self.layout == "wan" and self.latent_channels == 16 and self.picture_channels == PICTURE_CHANNELS
+
+    @property
+    def takes_hunyuan_pictures(self) -> bool:
+        """Whether it is a HunyuanVideo network with input channels for known frames."""
+        return self.layout == "hunyuan" and self.picture_channels in HUNYUAN_PICTURE_CHANNELS.get(self.latent_channels, ())
+
+    @property
+    def takes_noise_mask(self) -> bool:
+        """Whether it has no input channels for known frames, so that those are given in what is sampled and kept by a noise mask."""
+        plain = self.layout == "wan" or (self.layout == "hunyuan" and self.latent_channels == 16)
+        return self.layout == "ltx" or (plain and self.picture_channels == 0)
 
     @property
     def family(self) -> str:

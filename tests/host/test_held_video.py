@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
+import comfy.ldm.hunyuan_video.model
 import comfy.ldm.lightricks.model
 import comfy.ops
 import comfy.samplers
@@ -16,7 +17,7 @@ import nodes as host_nodes
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import SamplerCustom
-from support.tiny_weights import TEXT_DIM, random_dit, randomize, small_dit_config
+from support.tiny_weights import TEXT_DIM, hunyuan_config, random_dit, randomize, small_dit_config
 
 STEPS = 10
 SEED = 5
@@ -42,13 +43,22 @@ def ltx() -> Any:
     return comfy.sd.load_diffusion_model_state_dict(dict(network.state_dict()), metadata={"config": json.dumps({"transformer": LTX})})
 
 
+def hunyuan(in_channels: int, **more: Any) -> Any:
+    config = hunyuan_config(in_channels, **more)
+    network = comfy.ldm.hunyuan_video.model.HunyuanVideo(
+        **config, dtype=torch.float32, device="cpu", operations=comfy.ops.disable_weight_init
+    )
+    return comfy.sd.load_diffusion_model_state_dict(dict(randomize(network, 2).state_dict()))
+
+
 @dataclass
 class Family:
-    """A tiny model, the latents [C, T', h, w] it samples, and whether its first frame is given by a noise mask."""
+    """A tiny model, its latents [C, T', h, w], whether its first frame is given by a noise mask, and what else it is given."""
 
     model: Any
     shape: tuple[int, int, int, int]
     masked: bool
+    extras: dict[str, Any] = field(default_factory=dict)
     seen: list[tuple[float, torch.Tensor]] = field(default_factory=list)
 
     @property
@@ -83,7 +93,8 @@ class Family:
 
     @property
     def conditioning(self) -> list:
-        return [[torch.randn(1, 4, TEXT_DIM, generator=torch.Generator().manual_seed(4)), {"attention_mask": torch.ones(1, 4)}]]
+        text = torch.randn(1, 4, TEXT_DIM, generator=torch.Generator().manual_seed(4))
+        return [[text, {"attention_mask": torch.ones(1, 4), "pooled_output": torch.ones(1, 768), **self.extras}]]
 
     def sample(self, model: Any, latent: dict[str, Any] | None = None, sampler: str = "euler", **settings: Any) -> torch.Tensor:
         """Stock KSampler, recorded."""
@@ -106,7 +117,17 @@ class Family:
         return comfy.sample.prepare_noise(self.latent["samples"], SEED)
 
 
-@pytest.fixture(scope="module", params=["box", "text_only", "wan22_5b", "ltx"])
+def known_frames(*shape: int) -> dict[str, torch.Tensor]:
+    """What a HunyuanVideo node of the host gives for a first frame of latents [C, T', h, w]."""
+    picture, unknown = torch.zeros(1, *shape), torch.ones(1, 1, *shape[1:])
+    picture[:, :, 0], unknown[:, :, 0] = 0.5, 0
+    return {"concat_latent_image": picture, "concat_mask": unknown}
+
+
+@pytest.fixture(
+    scope="module",
+    params=["box", "text_only", "wan22_5b", "ltx", "hunyuan", "hunyuan_i2v", "hunyuan_skyreels", "hunyuan15", "hunyuan15_meanflow"],
+)
 def family(request: pytest.FixtureRequest) -> Family:
     if request.param == "box":
         return Family(wan(36, 16), (16, 3, 6, 4), masked=False)
@@ -114,7 +135,14 @@ def family(request: pytest.FixtureRequest) -> Family:
         return Family(wan(16, 16), (16, 3, 6, 4), masked=False)
     if request.param == "wan22_5b":
         return Family(wan(48, 48), (48, 3, 6, 4), masked=True)
-    return Family(ltx(), (128, 3, 6, 4), masked=True)
+    if request.param == "ltx":
+        return Family(ltx(), (128, 3, 6, 4), masked=True)
+    small, large = (16, 3, 6, 4), (32, 3, 6, 4)
+    if request.param == "hunyuan":
+        return Family(hunyuan(16), small, masked=True, extras={"guiding_frame_index": 0})
+    if request.param.startswith("hunyuan15"):
+        return Family(hunyuan(65, meanflow=request.param.endswith("meanflow")), large, masked=False, extras=known_frames(*large))
+    return Family(hunyuan(33 if request.param == "hunyuan_i2v" else 32), small, masked=False, extras=known_frames(*small))
 
 
 @pytest.fixture(scope="module")
@@ -212,6 +240,23 @@ def test_the_result_shows_the_video_where_it_was_held(room: ModuleType, family: 
     result = family.sample(held(room, family, 0.2, 1.0))
     inside = family.cells.expand(1, *family.shape) > 0
     torch.testing.assert_close(result[inside], family.video[inside], atol=1e-3, rtol=1e-3)
+
+
+def test_what_a_noise_mask_keeps_is_not_held(room: ModuleType, family: Family) -> None:
+    """A region that covers the first frame too: the network is shown that frame as it is without motion."""
+    latent = {**family.latent, "noise_mask": torch.ones(1, 1, *family.shape[1:])}
+    latent["noise_mask"][:, :, 0] = 0
+    latent["samples"][:, :, 0] = 0.5
+    family.sample(family.model, latent)
+    plain = dict(family.seen)
+    cells = family.cells
+    cells[0] = 1
+    clock = room.Clock(0.0, 0.7)
+    video = room.HeldVideo(family.video, (room.HeldRegion(cells),), room.Preset(clock, clock, clock))
+    family.sample(room.with_held_video(family.model, video), latent)
+    assert len(family.seen) == STEPS
+    for sigma, x in family.seen:
+        torch.testing.assert_close(x[:, :, 0], plain[sigma][:, :, 0])
 
 
 def test_what_a_noise_mask_keeps_stays(room: ModuleType, family: Family) -> None:

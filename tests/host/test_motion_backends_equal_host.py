@@ -36,7 +36,7 @@ def test_wan_move(pack: ModuleType, strength: float) -> None:
     torch.testing.assert_close(ours(latent, points, visible, strength), theirs)
 
 
-@pytest.mark.parametrize(("length", "count"), [(17, 1), (81, 5), (49, 2), (161, 3)])
+@pytest.mark.parametrize(("length", "count"), [(17, 1), (81, 5), (49, 2), (161, 3), (81, 120)])
 def test_ati(pack: ModuleType, length: int, count: int) -> None:
     ours = importlib.import_module(f"{pack.__name__}.motion.backends.ati").apply_tracks
     points, visible = tracks(121, count)

@@ -12,11 +12,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import comfy.ldm.hunyuan_video.model
+import comfy.ldm.hunyuan_video.vae_refiner
 import comfy.ldm.wan.model
 import comfy.ldm.wan.vae2_2
 import comfy.model_management
 import comfy.model_patcher
 import comfy.ops
+import comfy.sample
 import comfy.sd
 import comfy.utils
 import folder_paths
@@ -26,9 +29,11 @@ import torch
 from comfy.cli_args import args
 from comfy.ldm.lightricks.model import LTXVModel
 from comfy.ldm.lightricks.vae.causal_video_autoencoder import VideoVAE
+from comfy.ldm.models.autoencoder import AutoencoderKL, AutoencodingEngine
+from comfy_extras.nodes_hunyuan import HunyuanImageToVideo, HunyuanVideo15ImageToVideo
 from comfy_extras.nodes_wan import WanImageToVideo
 from comfy_extras.nodes_wanmove import WanMoveTrackToVideo
-from support.tiny_weights import TEXT_DIM, random_dit, random_vae, randomize, small_dit_config, write_dit, write_vae
+from support.tiny_weights import TEXT_DIM, hunyuan_config, random_dit, random_vae, randomize, small_dit_config, write_dit, write_vae
 
 WIDTH, HEIGHT, FRAMES = 48, 32, 9
 RIGHT = {
@@ -81,6 +86,11 @@ def conditioning() -> list:
 def apply(classes: dict[str, Any], model: Any, vae: Any, image: Any, plan: Any, **inputs: Any) -> tuple[Any, list, list, dict]:
     settings = {"backend": "auto", "width": WIDTH, "height": HEIGHT, "length": FRAMES, "strength": 1.0, **inputs}
     return classes["SpacetimeApplyMotion"].execute(model, conditioning(), conditioning(), vae, image, plan, **settings).args
+
+
+def _package(classes: dict[str, Any]) -> str:
+    """The name under which the host loaded the pack."""
+    return classes["SpacetimeApplyMotion"].__module__.rsplit(".nodes", 1)[0]
 
 
 def refusal(function: Any, *arguments: Any, **keywords: Any) -> str:
@@ -296,7 +306,7 @@ def test_wan_move_equals_the_host_but_leaves_the_negative_alone(
 ) -> None:
     """One point, so that the host's dice do not matter."""
     value, tracks, _, _ = brush(classes, image=picture, points=1)
-    module = importlib.import_module(f"{classes['SpacetimeApplyMotion'].__module__.rsplit('.nodes', 1)[0]}.sampling.motion")
+    module = importlib.import_module(f"{_package(classes)}.sampling.motion")
     count, module.DEFAULT_COUNT = module.DEFAULT_COUNT, 1
     try:
         _, positive, negative, _ = apply(classes, plain_model, vae, picture, value, backend="wan_move")
@@ -443,6 +453,49 @@ def ltx() -> tuple[Any, Any, int]:
     return model, around(vae_network, 128, 8, 32), 8
 
 
+def hunyuan_model(in_channels: int) -> Any:
+    network = comfy.ldm.hunyuan_video.model.HunyuanVideo(
+        **hunyuan_config(in_channels), dtype=torch.float32, device="cpu", operations=comfy.ops.disable_weight_init
+    )
+    return comfy.sd.load_diffusion_model_state_dict(dict(randomize(network, 2).state_dict()))
+
+
+def hunyuan_vae() -> Any:
+    sizes = {
+        "double_z": True, "z_channels": 16, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 32, "ch_mult": [1, 1, 1, 1],
+        "num_res_blocks": 1, "attn_resolutions": [], "dropout": 0.0, "conv3d": True, "time_compress": 4,
+    }  # fmt: skip
+    return around(randomize(AutoencoderKL(ddconfig=sizes, embed_dim=16), 6), 16, 4, 8)
+
+
+def hunyuan15_vae() -> Any:
+    sizes = {
+        "in_channels": 3, "out_channels": 3, "z_channels": 32, "block_out_channels": [64] * 5, "num_res_blocks": 1,
+        "ffactor_spatial": 16, "ffactor_temporal": 4,
+    }  # fmt: skip
+    parts = ("Encoder", "Decoder")
+    encoder, decoder = ({"target": f"comfy.ldm.hunyuan_video.vae_refiner.{part}", "params": sizes} for part in parts)
+    plain = {"target": "comfy.ldm.models.autoencoder.EmptyRegularizer"}
+    network = AutoencodingEngine(regularizer_config=plain, encoder_config=encoder, decoder_config=decoder)
+    return around(randomize(network, 6), 32, 4, 16)
+
+
+def hunyuan() -> tuple[Any, Any, int]:
+    return hunyuan_model(16), hunyuan_vae(), 4
+
+
+def hunyuan_i2v() -> tuple[Any, Any, int]:
+    return hunyuan_model(33), hunyuan_vae(), 4
+
+
+def hunyuan_skyreels() -> tuple[Any, Any, int]:
+    return hunyuan_model(32), hunyuan_vae(), 4
+
+
+def hunyuan15() -> tuple[Any, Any, int]:
+    return hunyuan_model(65), hunyuan15_vae(), 4
+
+
 @pytest.fixture
 def float32() -> Iterator[None]:
     """What starting the host with --fp32-vae sets."""
@@ -451,7 +504,7 @@ def float32() -> Iterator[None]:
     args.fp32_vae = False
 
 
-@pytest.mark.parametrize("build", [wan22, ltx])
+@pytest.mark.parametrize("build", [wan22, ltx, hunyuan])
 def test_families_with_a_noise_mask_begin_at_the_picture(classes: dict[str, Any], picture: torch.Tensor, float32: None, build: Any) -> None:
     """The picture's latent is in the LATENT, kept by its noise mask, and stays while stock KSampler holds the moving part."""
     model, vae, time = build()
@@ -464,11 +517,66 @@ def test_families_with_a_noise_mask_begin_at_the_picture(classes: dict[str, Any]
     torch.testing.assert_close(latent["samples"][:, :, :1], first)
     assert not latent["noise_mask"][:, :, 0].any() and latent["noise_mask"][:, :, 1:].min() == 1
     for extras in (positive[0][1], negative[0][1]):
-        extras["attention_mask"] = torch.ones(1, 4)
+        assert extras.get("guiding_frame_index") == (0 if build is hunyuan else None)
+        extras.update(attention_mask=torch.ones(1, 4), pooled_output=torch.zeros(1, 768))
     (result,) = host_nodes.common_ksampler(model, 1, 3, 1.0, "euler", "simple", positive, negative, latent)
     assert result["samples"].shape == latent["samples"].shape and torch.isfinite(result["samples"]).all()
     torch.testing.assert_close(result["samples"][:, :, :1], first, atol=1e-3, rtol=1e-3)
     assert "choose time_to_move" in refusal(apply, classes, model, vae, picture, value, **size, backend="wan_move")
+
+
+def hosts_picture(build: Any, vae: Any, picture: torch.Tensor) -> dict[str, Any]:
+    """What the host's own node for HunyuanVideo puts into the conditioning."""
+    if build is hunyuan15:
+        return HunyuanVideo15ImageToVideo.execute(conditioning(), conditioning(), vae, 128, 64, FRAMES, 1, picture).args[0][0][1]
+    kind = "v2 (replace)" if build is hunyuan else "v1 (concat)"
+    return HunyuanImageToVideo.execute(conditioning(), vae, 128, 64, FRAMES, 1, kind, picture).args[0][0][1]
+
+
+@pytest.mark.parametrize("build", [hunyuan, hunyuan_i2v, hunyuan_skyreels, hunyuan15])
+def test_hunyuan_is_shown_the_picture_as_the_host_shows_it_and_holds_the_crude_video(
+    classes: dict[str, Any], picture: torch.Tensor, float32: None, build: Any
+) -> None:
+    """Every form of HunyuanVideo sees, under stock KSampler, the host's own picture channels and the latents of the crude video."""
+    model, vae, _ = build()
+    value, _, moved, video = brush(classes, image=picture, width=128, height=64)
+    patched, positive, negative, latent = apply(classes, model, vae, picture, value, width=128, height=64)
+    seen = []
+
+    def keep(run: Any, given: dict[str, Any]) -> torch.Tensor:
+        seen.append((float(given["timestep"].flatten()[0]), given["input"].clone(), given["c"]))
+        return run(given["input"], given["timestep"], **given["c"])
+
+    patched.set_model_unet_function_wrapper(keep)
+    for extras in (positive[0][1], negative[0][1]):
+        extras["pooled_output"] = torch.zeros(1, 768)
+    (result,) = host_nodes.common_ksampler(patched, 1, 20, 1.0, "euler", "simple", positive, negative, latent)
+    assert torch.isfinite(result["samples"]).all()
+
+    crude = model.model.process_latent_in(vae.encode(all_frames(video)))
+    noise = comfy.sample.prepare_noise(latent["samples"], 1)
+    inside = importlib.import_module(f"{_package(classes)}.motion.backends.time_to_move").to_cells(moved, *latent["samples"].shape[2:])
+    inside[0] = 0
+    first, begun, given = seen[0]
+    assert 0.9 < first < 1 and inside.any()
+    for sigma, x, _ in seen[:3]:
+        here = inside.expand_as(x) > 0
+        torch.testing.assert_close(x[here], (sigma * noise + (1 - sigma) * crude)[here], atol=1e-4, rtol=1e-4)
+    free = latent.get("noise_mask", torch.ones(1)).expand_as(begun) > 0
+    torch.testing.assert_close(begun[free], (first * noise + (1 - first) * crude)[free], atol=1e-4, rtol=1e-4)
+
+    theirs = hosts_picture(build, vae, picture)
+    if build is hunyuan:
+        assert theirs["guiding_frame_index"] == 0 == given["guiding_frame_index"].item()
+    else:
+        expected = model.model.concat_cond(**theirs, noise=noise, device=noise.device)
+        torch.testing.assert_close(given["c_concat"], expected)
+
+
+def test_a_hunyuan_that_makes_small_videos_larger_is_refused(classes: dict[str, Any], picture: torch.Tensor) -> None:
+    value, *_ = brush(classes, image=picture)
+    message = refusal(apply, classes, hunyuan_model(98), None, picture, value)
+    assert "a family it was tested with" in message and "HunyuanVideo15_SR_Distilled" in message
 
 
 def test_the_vae_of_another_model_is_refused(classes: dict[str, Any], plain_model: Any, picture: torch.Tensor) -> None:

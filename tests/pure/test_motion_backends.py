@@ -123,6 +123,32 @@ def test_ati_moves_until_the_last_frame(length: int) -> None:
     assert abs(float(columns[-1]) - 112) < 96 / (frames - 1)
 
 
+@pytest.mark.parametrize(("width", "height"), [(416, 240), (240, 416), (64, 16)])
+@pytest.mark.parametrize("count", [1, 2, 60])
+def test_ati_is_the_two_heaviest_gaussians_of_every_cell(width: int, height: int, count: int) -> None:
+    """By the formula, over all tracks and all cells: standing tracks, some of them outside the picture, some in one place."""
+    generator = torch.Generator().manual_seed(count)
+    y = torch.randn(1, 16, 3, height // 8, width // 8, generator=generator)
+    places = (1.4 * torch.rand(count, 2, generator=generator) - 0.2) * torch.tensor((width, height))
+    places[count // 2 :: 7] = places[count // 2].clone()
+    strength = torch.rand(count, generator=generator)
+    moved, mask = apply_tracks(y, places.expand(9, -1, -1).clone(), None, width, height, strength)
+
+    short = min(width, height)
+    spots = (places - torch.tensor((width, height)) / 2) / short * 2
+    edges = torch.tensor((width / short, height / short))
+    features = torch.nn.functional.grid_sample(y[:, :, 0], (spots / edges).clamp(-1, 1)[None, None], align_corners=False)[0, :, 0]  # [C, N]
+    spots = spots * 4 / (4 + 1e-5)  # as published: the mean over four frames
+    columns = torch.linspace(-width / short, width / short, width // 8)
+    rows = torch.linspace(-height / short, height / short, height // 8)
+    away = (spots[:, None, None, 0] - columns).square() + (spots[:, None, None, 1] - rows[:, None]).square()
+    weight, order = (strength[:, None, None] * torch.exp(-220 * away)).sort(dim=0, descending=True, stable=True)  # [N, h, w]
+    expected = (features[:, order[:2]] * weight[:2]).sum(1) + y[0, :, 1] * (1 - weight[:2].sum(0).clamp(0, 1))
+    torch.testing.assert_close(moved[0, :, 0], y[0, :, 0])
+    torch.testing.assert_close(moved[0, :, 1], expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(mask[0, 2, 1], 1 - weight[:2].sum(0), atol=1e-5, rtol=1e-5)
+
+
 def test_ati_without_tracks_knows_only_the_first_picture() -> None:
     y = latent()
     moved, mask = apply_tracks(y, torch.zeros(17, 0, 2), None, 64, 48)
@@ -172,6 +198,8 @@ def test_few_steps_and_cameras_have_clocks_of_their_own() -> None:
         (ModelFacts("wan", 16, 20, 256, "spacetime_tiny.safetensors", trained_for=WAN_MOVE), WAN_MOVE),
         (ModelFacts("wan", 16, 0, 1536, "wanmove_t2v.safetensors"), TIME_TO_MOVE),
         (ModelFacts("ltx", 128, 0, 2048), TIME_TO_MOVE),
+        (ModelFacts("hunyuan", 16, 17, 3072), TIME_TO_MOVE),
+        (ModelFacts("hunyuan", 32, 33, 2048), TIME_TO_MOVE),
     ],
 )
 def test_auto_picks_by_the_model_and_says_why(facts: ModelFacts, backend: str) -> None:
@@ -182,6 +210,28 @@ def test_auto_picks_by_the_model_and_says_why(facts: ModelFacts, backend: str) -
 
 def test_a_backend_that_cannot_drive_the_model_is_refused() -> None:
     assert "choose time_to_move" in str(refusal(WAN_MOVE, ModelFacts("ltx", 128)))
+
+
+@pytest.mark.parametrize(
+    ("facts", "how"),
+    [
+        (ModelFacts(**WAN_14B), "wan"),
+        (ModelFacts("wan", 16, 0, 1536), "mask"),
+        (ModelFacts("wan", 48, 0, 3072), "mask"),
+        (ModelFacts("ltx", 128), "mask"),
+        (ModelFacts("hunyuan", 16), "mask"),
+        (ModelFacts("hunyuan", 16, 16), "hunyuan"),
+        (ModelFacts("hunyuan", 16, 17), "hunyuan"),
+        (ModelFacts("hunyuan", 32, 33), "hunyuan"),
+        (ModelFacts("hunyuan", 32), ""),
+        (ModelFacts("hunyuan", 32, 66), ""),
+        (ModelFacts("wan", 16, 96), ""),
+        (ModelFacts("unheard of", 16), ""),
+    ],
+)
+def test_a_model_is_shown_its_first_picture_in_one_way(facts: ModelFacts, how: str) -> None:
+    ways = {"wan": facts.takes_wan_pictures, "hunyuan": facts.takes_hunyuan_pictures, "mask": facts.takes_noise_mask}
+    assert [way for way, taken in ways.items() if taken] == ([how] if how else [])
 
 
 def test_preset_families() -> None:

@@ -6,6 +6,7 @@ import io
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import sentencepiece
 import torch
@@ -48,6 +49,32 @@ def random_vae(base_width: int = 8, seed: int = 0) -> CausalVideoVAE:
 
 def small_dit_config(in_dim: int = 36) -> DiTConfig:
     return DiTConfig(in_dim=in_dim, dim=64, ffn_dim=128, num_layers=2, num_heads=2, text_dim=TEXT_DIM)
+
+
+def hunyuan_config(in_channels: int, meanflow: bool = False) -> dict[str, Any]:
+    """What ComfyUI reads from a HunyuanVideo file: 1.5 from 65 input channels on, else 1.0; as narrow as its heads of 128 allow."""
+    newer = in_channels >= 65
+    return {
+        "in_channels": in_channels,
+        "out_channels": 32 if newer else 16,
+        "vec_in_dim": None if newer else 768,
+        "context_in_dim": TEXT_DIM,
+        "hidden_size": 128,
+        "mlp_ratio": 4.0,
+        "num_heads": 1,
+        "depth": 1,
+        "depth_single_blocks": 1,
+        "axes_dim": [16, 56, 56],
+        "theta": 256,
+        "patch_size": [1, 1, 1] if newer else [1, 2, 2],
+        "qkv_bias": True,
+        "guidance_embed": not newer,
+        "byt5": False,
+        "meanflow": meanflow,
+        "use_cond_type_embedding": newer,
+        "vision_in_dim": 1152 if newer else None,
+        "meanflow_sum": newer,
+    }
 
 
 def small_tokenizer() -> SpacetimeTokenizer:
