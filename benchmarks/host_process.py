@@ -13,6 +13,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,35 +23,72 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 PACK = "comfyui_spacetime"
-_MARK = "measured: "
+_MARK, _PROGRESS = "measured: ", "progress: "
 _SAMPLE_SECONDS = 0.01
+_SECONDS_BETWEEN_LINES = 5.0
 
 
 class ArmFailed(RuntimeError):
     """A measurement ended with an error; the message is the end of what it printed."""
 
 
-def measure(function: str, options: dict[str, Any], flags: list[str] | None = None, timeout: float | None = None) -> dict[str, Any]:
+def measure(
+    function: str,
+    options: dict[str, Any],
+    flags: list[str] | None = None,
+    timeout: float | None = None,
+    on_progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
     """Run "module:function" with keyword `options` in a fresh process of the host's Python.
 
     Args:
         flags: what the host would be started with, such as --cpu.
+        on_progress: told every few seconds how far the host's bar is, such as "120 of 1440, 95 s".
     Returns:
-        The function's own dict, and "seconds", "idle_bytes", "peak_bytes" (above idle).
+        The function's own dict, and "seconds", "cpu_seconds" (of all threads), "idle_bytes", "peak_bytes" (above idle).
     Raises:
         ArmFailed: it ended with an error, or took longer than `timeout` seconds.
     """
     host = find_host()
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(host.comfyui), str(ROOT)])}
     command = [str(host.python), "-m", "benchmarks.host_process", function, json.dumps(options), *(flags or [])]
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ArmFailed(f"{function}: took longer than {timeout:g} s") from error
-    lines = [line for line in done.stdout.splitlines() if line.startswith(_MARK)]
-    if done.returncode or not lines:
-        raise ArmFailed(f"{function}: ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-1500:]}")
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, errors="replace")
+        said, in_time = _read(process, timeout, on_progress)
+        if not in_time:
+            raise ArmFailed(f"{function}: took longer than {timeout:g} s")
+        lines = [line for line in said if line.startswith(_MARK)]
+        if process.returncode or not lines:
+            errors.seek(0)
+            raise ArmFailed(f"{function}: ended with {process.returncode}: {(errors.read() or ''.join(said)).strip()[-1500:]}")
     return json.loads(lines[-1][len(_MARK) :])
+
+
+def _read(process: subprocess.Popen[str], timeout: float | None, on_progress: Callable[[str], None]) -> tuple[list[str], bool]:
+    """Wait for the end of a process: the lines that it printed, and whether it ended before it had to be stopped."""
+    late, said = threading.Event(), []
+
+    def stop() -> None:
+        late.set()
+        process.kill()
+
+    timer = threading.Timer(threading.TIMEOUT_MAX if timeout is None else timeout, stop)
+    timer.daemon = True
+    timer.start()
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            if line.startswith(_PROGRESS):
+                on_progress(line[len(_PROGRESS) :].strip())
+            else:
+                said.append(line)
+        process.wait()
+    finally:
+        timer.cancel()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    return said, not late.is_set()
 
 
 def find_host() -> Any:
@@ -131,6 +169,20 @@ def _highest() -> int | None:
     return None
 
 
+def _tell_progress(began: float) -> Callable[..., None]:
+    """What the host calls when one of its bars moves; prints a line every few seconds."""
+    told = began
+
+    def moved(value: int, total: int, *_: Any, **__: Any) -> None:
+        nonlocal told
+        now = time.perf_counter()
+        if now - told >= _SECONDS_BETWEEN_LINES:
+            told = now
+            print(f"{_PROGRESS}{value} of {total}, {now - began:.0f} s", flush=True)
+
+    return moved
+
+
 def _run_here(function: str, options: dict[str, Any], flags: list[str]) -> dict[str, Any]:
     """In the fresh process: the host with its flags, then the function."""
     # both have a `nodes`, and ComfyUI's must win, as when it runs
@@ -140,6 +192,7 @@ def _run_here(function: str, options: dict[str, Any], flags: list[str]) -> dict[
     sys.argv = ["main.py", *flags]
     comfy.options.enable_args_parsing()
     import comfy.model_management
+    import comfy.utils
     import nodes  # noqa: F401
     import torch
 
@@ -149,10 +202,11 @@ def _run_here(function: str, options: dict[str, Any], flags: list[str]) -> dict[
     prepared = call(**options)
     watch = MemoryWatch()
     with watch.watching(), torch.inference_mode():
-        began = time.perf_counter()
+        began, worked = time.perf_counter(), time.process_time()
+        comfy.utils.set_progress_bar_global_hook(_tell_progress(began))
         result = prepared()
-        seconds = time.perf_counter() - began
-    return {**result, "seconds": seconds, "idle_bytes": watch.idle, "peak_bytes": watch.peak}
+        seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - worked
+    return {**result, "seconds": seconds, "cpu_seconds": cpu_seconds, "idle_bytes": watch.idle, "peak_bytes": watch.peak}
 
 
 if __name__ == "__main__":

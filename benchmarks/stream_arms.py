@@ -36,7 +36,7 @@ def ours(frames: int, size: int, target: str, interpolate: bool, weights: str | 
         if double:
             video = double(video)
         video.save_to(target)
-        return {"frames": video.get_frame_count()}
+        return {"frames": video.get_frame_count(), "latent_bytes": latent.nbytes}
 
     return work
 

@@ -1,26 +1,31 @@
-"""Tracks become a plan: points that go together are one region, with the way they go as its path."""
+"""Tracks become a plan: points that go together are one region, with the way they go as its path, and how they turn and grow."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .easing import frame_times
-from .plan import Motion, Path, Plan, PlanError, Region, Stroke, checked
+from .plan import Box, Motion, Plan, PlanError, Region, Stroke, checked
+from .similarity import groups
+from .turned import path_through, point, turned
 
 MOST_REGIONS = 64
 MOST_DOTS = 256
-MOST_PATH_POINTS = 512
-DIGITS = 7
-LOWEST, HIGHEST = -10.0, 11.0
+FEW = 2
+"""Where so many shifts say the same, nothing has to have turned or grown."""
 
 
 def plan_from_tracks(
     points: np.ndarray, visible: np.ndarray | None, width: int, height: int, tolerance: float = 0.5, radius: float = 0.02
 ) -> Plan:
     """A plan whose regions go as the tracks do.
+
+    Points that are shifted, turned and grown together become one region with a path, a rotation and a scale; where growth alone keeps a
+    timing of its own, a box with keyframes. What neither can say becomes regions of points that are shifted together.
 
     Args:
         points: [T, N, 2] pixels; a point that is not finite counts as not visible.
@@ -32,20 +37,49 @@ def plan_from_tracks(
     Raises:
         PlanError: shapes that are no tracks, or no point that is ever visible.
     """
-    places = _filled(points, visible)
-    ways = places - places[:1]
-    leaders = _groups(ways, tolerance)
+    places, seen = _filled(points, visible)
     scale = np.array([width, height], dtype=np.float64)
-    regions = []
+    brush = _Brush(scale, radius)
+    parts: list[Region | Box] = []
+    left = np.ones(places.shape[1], dtype=bool)
+    for similarity, members in groups(places @ [1, 1j], seen, tolerance):
+        if _leaders(places[:, members] - places[0, members], tolerance, FEW) is not None:
+            continue  # few shifts say it as well
+        motion, taken = turned(similarity, places[:, members] @ [1, 1j], seen[:, members], scale, tolerance)
+        if motion is None:
+            continue
+        parts.append(brush.part(motion, places[0, members[taken]], motion == Motion()))
+        left[members[taken]] = False
+        if len(parts) == MOST_REGIONS // 2:
+            break
+    rest = np.flatnonzero(left)
+    ways = places[:, rest] - places[:1, rest]
+    leaders = _groups(ways, tolerance, MOST_REGIONS - len(parts))
     for leader in dict.fromkeys(leaders.tolist()):
         members = np.flatnonzero(leaders == leader)
         way = ways[:, members].mean(axis=1)
         still = bool(np.abs(way).max() <= tolerance)
-        dots = members[np.linspace(0, len(members) - 1, min(len(members), MOST_DOTS)).astype(int)]
-        shapes = tuple(Stroke(type="stroke", points=(_point(places[0, dot] / scale),), radius=radius) for dot in dots)
-        motion = Motion() if still else Motion(path=_path(places[0, members].mean(axis=0) + way, scale, tolerance))
-        regions.append(Region(shapes=shapes, motion=motion, pinned=still, name="still" if still else ""))
-    return checked(Plan(regions=tuple(regions)))
+        starts = places[0, rest[members]]
+        motion = Motion() if still else Motion(path=path_through(starts.mean(axis=0) + way, scale, tolerance))
+        parts.append(brush.part(motion, starts, still))
+    regions = tuple(part for part in parts if isinstance(part, Region))
+    return checked(Plan(regions=regions, boxes=tuple(part for part in parts if isinstance(part, Box))))
+
+
+@dataclass(frozen=True)
+class _Brush:
+    """Paints dots in a picture of `size` pixels."""
+
+    size: np.ndarray
+    radius: float
+
+    def part(self, motion: Motion | Box, starts: np.ndarray, still: bool = False) -> Region | Box:
+        """A region that moves so, or the box, with a dot at each of the places [n, 2] in pixels."""
+        dots = starts[np.linspace(0, len(starts) - 1, min(len(starts), MOST_DOTS)).astype(int)]
+        shapes = tuple(Stroke(type="stroke", points=(point(dot / self.size),), radius=self.radius) for dot in dots)
+        if isinstance(motion, Box):
+            return replace(motion, shapes=shapes)
+        return Region(shapes=shapes, motion=motion, pinned=still, name="still" if still else "")
 
 
 def tracks_from_coordinates(text: str) -> tuple[np.ndarray, np.ndarray]:
@@ -98,8 +132,8 @@ def _is_pair(data: Any) -> bool:
     return numbers and len(data) == 2
 
 
-def _filled(points: np.ndarray, visible: np.ndarray | None) -> np.ndarray:
-    """The places [T, n, 2] of the points that are ever visible, with places made up for the frames when they are not."""
+def _filled(points: np.ndarray, visible: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """The points that are ever visible: places [T, n, 2], made up for the frames when they are not, and whether they are, [T, n]."""
     places = np.asarray(points, dtype=np.float64)
     if places.ndim != 3 or places.shape[-1] != 2 or places.shape[0] < 1:
         raise PlanError("tracks", f"expected points of shape [frames, points, 2], got {list(places.shape)}")
@@ -118,52 +152,28 @@ def _filled(points: np.ndarray, visible: np.ndarray | None) -> np.ndarray:
         moments = times[seen[:, track]]
         for axis in (0, 1):
             filled[:, column, axis] = np.interp(times, moments, places[moments, track, axis])
-    return filled
+    return filled, seen[:, kept]
 
 
-def _groups(ways: np.ndarray, tolerance: float) -> np.ndarray:
-    """For each way [T, n, 2] the index of the first way that it goes along with; at most 64 different ones."""
+def _groups(ways: np.ndarray, tolerance: float, most: int) -> np.ndarray:
+    """For each way [T, n, 2] the index of the first way that it goes along with; at most `most` different ones."""
     while True:
-        leaders: list[int] = []
-        group = np.empty(ways.shape[1], dtype=np.int64)
-        for index in range(ways.shape[1]):
-            off = np.abs(ways[:, leaders] - ways[:, index : index + 1]).max(axis=(0, 2)) if leaders else np.empty(0)
-            close = np.flatnonzero(off <= tolerance)
-            if len(close) == 0:
-                leaders.append(index)
-                if len(leaders) > MOST_REGIONS:
-                    break
-            group[index] = leaders[close[0]] if len(close) else index
-        if len(leaders) <= MOST_REGIONS:
+        group = _leaders(ways, tolerance, most)
+        if group is not None:
             return group
         tolerance = max(tolerance, 0.25) * 1.5
 
 
-def _path(places: np.ndarray, scale: np.ndarray, tolerance: float) -> Path:
-    """A path of straight pieces that is at the places [T, 2], within a part of the tolerance, at their times."""
-    kept = _simplified(places, max(tolerance / 4, 1e-6))
-    while len(kept) > MOST_PATH_POINTS:
-        tolerance *= 2
-        kept = _simplified(places, tolerance)
-    times = frame_times(len(places))[kept]
-    return Path(points=tuple(_point(places[frame] / scale) for frame in kept), curve="line", times=tuple(float(time) for time in times))
-
-
-def _simplified(places: np.ndarray, tolerance: float) -> list[int]:
-    """The frames to keep so that straight pieces between them, gone evenly, are nowhere more than `tolerance` off (Douglas and Peucker)."""
-    kept = {0, len(places) - 1}
-    waiting = [(0, len(places) - 1)]
-    while waiting:
-        first, last = waiting.pop()
-        part = (np.arange(first, last + 1) - first)[:, None] / max(last - first, 1)
-        off = np.abs(places[first : last + 1] - ((1 - part) * places[first] + part * places[last])).max(axis=1)
-        worst = first + int(np.argmax(off))
-        if off.max() > tolerance and first < worst < last:
-            kept.add(worst)
-            waiting += [(first, worst), (worst, last)]
-    return sorted(kept)
-
-
-def _point(place: np.ndarray) -> tuple[float, float]:
-    x, y = np.clip(place, LOWEST, HIGHEST)
-    return round(float(x), DIGITS), round(float(y), DIGITS)
+def _leaders(ways: np.ndarray, tolerance: float, most: int) -> np.ndarray | None:
+    """For each way [T, n, 2] the index of the first way within the tolerance of it; None where those are more than `most`."""
+    leaders: list[int] = []
+    group = np.empty(ways.shape[1], dtype=np.int64)
+    for index in range(ways.shape[1]):
+        off = np.abs(ways[:, leaders] - ways[:, index : index + 1]).max(axis=(0, 2)) if leaders else np.empty(0)
+        close = np.flatnonzero(off <= tolerance)
+        if len(close) == 0:
+            leaders.append(index)
+            if len(leaders) > most:
+                return None
+        group[index] = leaders[close[0]] if len(close) else index
+    return group

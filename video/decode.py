@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from ..models.vae import CausalState, CausalVideoVAE, conv3d
-from .interrupt import interruptible
+from .interrupt import interruptible, layers_of
 
 LOOP_WARM_UP = 38
 """Latent frames before a loop's first one after which a Wan decoder remembers nothing of how it began (an error of 0.2 % at 20)."""
@@ -40,22 +41,50 @@ class Decoder(Protocol):
         """One prepared latent frame [1, C, 1, h, w] -> its frames [n, H, W, 3] float32 in 0..1 on the CPU; changes `state`."""
 
 
+class _Past(dict[str, Tensor]):
+    """What each convolution remembers, in memory of its own that is written over in each step.
+
+    A network hands over views, which keep all of what they were cut from alive and lie elsewhere after each step; between such
+    neighbours the heap falls into pieces, and the process grows to more than twice what it uses.
+    """
+
+    def __setitem__(self, name: str, frames: Tensor) -> None:
+        kept = self.get(name)
+        if kept is not None and kept.shape == frames.shape and kept.stride()[1:] == frames.stride()[1:]:
+            kept.copy_(frames)
+        else:  # the first step, or one that lays its frames out in another order, which the kernels' sums depend on
+            super().__setitem__(name, frames.clone())
+
+
+class _SteadyState(CausalState):
+    """A `CausalState` that lies in the same memory from one step to the next."""
+
+    def __init__(self, first: bool = True, past: Mapping[str, Tensor] = MappingProxyType({})) -> None:
+        """The tensors of `past` become its own."""
+        super().__init__(first, _Past(past))
+
+    def to(self, device: torch.device | str) -> _SteadyState:
+        moved = super().to(device)
+        return _SteadyState(moved.first, moved.past)
+
+
 class WanDecoder:
     """`CausalVideoVAE` as a `Decoder`, cancelled between layers. The network computes in its own precision, where it lies."""
 
     def __init__(self, vae: CausalVideoVAE) -> None:
         self._vae = vae
+        self._layers = layers_of(vae.decoder)
         self.device = vae.conv2.weight.device
 
     def new_state(self) -> CausalState:
-        return CausalState()
+        return _SteadyState()
 
     def prepare(self, latent: Tensor) -> Tensor:
         return latent
 
     @torch.inference_mode()
     def step(self, latent: Tensor, state: CausalState) -> Tensor:
-        with interruptible(self._vae):
+        with interruptible(self._layers):
             return to_frames(self._vae.decode_chunk(latent.to(self.device, self._vae.conv2.weight.dtype), state))
 
 
@@ -174,7 +203,7 @@ def decode_chunks(vae: CausalVideoVAE, latent: Tensor) -> Iterator[Tensor]:
 
 def to_frames(video: Tensor) -> Tensor:
     """A clip [1, 3, T, H, W] in -1..1 -> frames [T, H, W, 3] float32 in 0..1 on the CPU."""
-    return video[0].permute(1, 2, 3, 0).float().add(1).div(2).clamp(0, 1).cpu()
+    return video[0].permute(1, 2, 3, 0).float().add(1).div_(2).clamp_(0, 1).cpu()
 
 
 @functools.cache

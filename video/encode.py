@@ -210,7 +210,7 @@ class _Painter:
     def frames(self, chunk: Tensor) -> Iterator[av.VideoFrame]:
         """One frame after the other from a chunk [n, H, W, 3]."""
         if self._deep:
-            deep = as_float(chunk).clamp(0, 1).mul(self._white).round().to(torch.uint16)
+            deep = as_float(chunk).clamp(0, 1).mul_(self._white).round_().to(torch.uint16)
             yield from (self._converted(frame, "rgb48le") for frame in deep)
         else:
             yield from (self._converted(frame, "rgb24") for frame in as_uint8(chunk))

@@ -147,6 +147,7 @@ class HostInterpolator:
 
     def __init__(self, network: Any, device: torch.device, dtype: torch.dtype) -> None:
         self._network = network
+        self._layers = interrupt.layers_of(network)
         self._device = device
         self._dtype = dtype
 
@@ -154,7 +155,7 @@ class HostInterpolator:
     def encode(self, frame: Tensor) -> tuple[Tensor, Any, tuple[int, int]]:
         picture = as_float(frame.to(self._device)).movedim(-1, 0)[None].to(self._dtype)
         picture = pad_to_multiple(picture, getattr(self._network, "pad_align", 1))
-        with interrupt.interruptible(self._network):
+        with interrupt.interruptible(self._layers):
             return picture, self._network.extract_features(picture), (frame.shape[0], frame.shape[1])
 
     def between(self, before: Any, after: Any, times: Sequence[float]) -> Iterator[Tensor]:
@@ -162,7 +163,7 @@ class HostInterpolator:
         cache = {"img0": first_features, "img1": second_features}
         several = getattr(self._network, "forward_multi_timestep", None)
         for group in [list(times)] if several else [[time] for time in times]:
-            with torch.inference_mode(), interrupt.interruptible(self._network):
+            with torch.inference_mode(), interrupt.interruptible(self._layers):
                 if several:
                     made = several(first, second, group, cache=cache)
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 
@@ -19,9 +20,8 @@ _SECONDS_BETWEEN_LINES = 1.0
 
 def tell_node(line: str, node_id: str | None = None) -> None:
     """Show a line of text on a node, the running one if no other is named, in the page that queued it, if one did."""
-    from server import PromptServer  # the host's web server, which is not there in every process that uses the host
-
-    server = getattr(PromptServer, "instance", None)
+    # the host's web server, which not every process that uses the host has loaded, nor needs to: it takes a second and 20 MB
+    server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     context = get_executing_context()
     node_id = node_id or (context.node_id if context else None)
     if node_id is not None and server is not None and server.client_id is not None:

@@ -217,13 +217,14 @@ class RifeInterpolator:
     def __init__(self, network: IFNet, memory: int) -> None:
         """`memory` is how many bytes a batch may take."""
         self._network = network
+        self._layers = interrupt.layers_of(network)
         self._memory = memory
 
     @torch.inference_mode()
     def encode(self, frame: Tensor) -> tuple[EncodedFrame, tuple[int, int]]:
         device = next(self._network.parameters()).device
         picture = as_float(frame.to(device)).movedim(-1, 0)[None]
-        with interrupt.interruptible(self._network):
+        with interrupt.interruptible(self._layers):
             return self._network.encode_frame(picture), (frame.shape[0], frame.shape[1])
 
     def between(self, before: Any, after: Any, times: Sequence[float]) -> Iterator[Tensor]:
@@ -231,7 +232,7 @@ class RifeInterpolator:
         each = self._network.memory_used_forward((1, *first.picture.shape[2:]), torch.float32)
         batch = max(1, self._memory // each)
         for start in range(0, len(times), batch):
-            with torch.inference_mode(), interrupt.interruptible(self._network):
+            with torch.inference_mode(), interrupt.interruptible(self._layers):
                 made = self._network.between(first, second, times[start : start + batch])
                 made = made[:, :, :height, :width].movedim(1, -1).cpu()
             yield made

@@ -32,19 +32,29 @@ def asking(question: Callable[[], None]) -> Iterator[None]:
         _question.reset(token)
 
 
+def layers_of(network: Any) -> tuple[nn.Module, ...]:
+    """The modules of a network that hold no others; none where it is no torch module."""
+    if not isinstance(network, nn.Module):
+        return ()
+    return tuple(module for module in network.modules() if next(module.children(), None) is None)
+
+
 @contextlib.contextmanager
 def interruptible(network: Any) -> Iterator[None]:
     """While the body runs, every layer of `network` asks first, so that one long forward can be cancelled.
 
-    Anything that is no torch module is left as it is.
+    Args:
+        network: anything that is no torch module is left as it is. Who calls often gives what `layers_of` found, because finding
+            takes longer than asking.
     """
-    if not isinstance(network, nn.Module):
-        yield
-        return
-    leaves = [module for module in network.modules() if next(module.children(), None) is None]
-    handles = [module.register_forward_pre_hook(lambda *_: check()) for module in leaves]
+    layers = network if isinstance(network, tuple) else layers_of(network)
+    handles = [layer.register_forward_pre_hook(_asked) for layer in layers]
     try:
         yield
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _asked(*_: Any) -> None:
+    check()

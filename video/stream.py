@@ -140,12 +140,12 @@ class FrameStream:
 
 def as_uint8(chunk: Tensor) -> Tensor:
     """A chunk as uint8 in 0..255, rounded to nearest."""
-    return chunk if chunk.dtype == torch.uint8 else chunk.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return chunk if chunk.dtype == torch.uint8 else chunk.clamp(0, 1).mul_(255).round_().to(torch.uint8)
 
 
 def as_float(chunk: Tensor) -> Tensor:
     """A chunk as float32 in 0..1."""
-    return chunk.to(torch.float32).div(255) if chunk.dtype == torch.uint8 else chunk
+    return chunk.to(torch.float32).div_(255) if chunk.dtype == torch.uint8 else chunk
 
 
 def frame_rate(fps: float, node: str) -> Fraction:

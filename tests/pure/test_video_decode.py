@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import pytest
@@ -15,6 +16,7 @@ from rooms.video.decode import (
     Windows,
     decode_chunks,
     fastest_cpu_dtype,
+    to_frames,
     windowed_chunks,
     windows_for,
 )
@@ -48,6 +50,28 @@ def test_decoded_chunks_are_the_whole_decode_bit_for_bit(vae: CausalVideoVAE) ->
         whole = ((vae.decode(latent(5))[0].permute(1, 2, 3, 0) + 1) / 2).clamp(0, 1)
     assert torch.equal(torch.cat(chunks), whole)
     assert all(chunk.dtype == torch.float32 for chunk in chunks)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_decoded_chunks_are_the_same_with_weights_laid_out_for_speed(vae: CausalVideoVAE, dtype: torch.dtype) -> None:
+    fast = copy.deepcopy(vae).to(dtype).optimize_layout()
+    with torch.inference_mode():
+        whole = to_frames(fast.decode(latent(5).to(dtype)))
+    assert torch.equal(torch.cat(list(decode_chunks(fast, latent(5)))), whole)
+
+
+def test_the_memory_of_a_decode_stays_where_it_is_and_holds_nothing_else(vae: CausalVideoVAE) -> None:
+    decoder = WanDecoder(copy.deepcopy(vae).optimize_layout())
+    state, places = decoder.new_state(), []
+    for frame in latent(5).split(1, dim=2):
+        decoder.step(frame, state)
+        places.append({name: past.data_ptr() for name, past in state.past.items()})
+        assert all(past.untyped_storage().nbytes() == past.nbytes for past in state.past.values())
+    assert places[2] == places[3] == places[4]
+    copied = state.to("cpu")
+    before = {name: past.clone() for name, past in copied.past.items()}
+    decoder.step(latent(1, seed=2), state)
+    assert all(torch.equal(past, before[name]) for name, past in copied.past.items())
 
 
 @pytest.mark.parametrize("keep_end", [True, False])
