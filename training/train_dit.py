@@ -23,6 +23,7 @@ from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE, denormalize_latent
 from training.latent_pool import Batch, Group, LatentPool
 from training.layout_guide import LayoutGuide
+from training.pixel_metric import pixel_metric
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
@@ -38,6 +39,7 @@ DEFAULTS: dict[str, Any] = {
     "steps": 20000,
     "minutes": None,
     "thing_weight": 6.0,
+    "plain_error": 0.2,
     "guide_block": 3,
     "guide_weight": 0.1,
     "guide_until": 0.7,
@@ -66,16 +68,26 @@ SAMPLE_PROMPTS = (
 
 
 def flow_loss(
-    model: nn.Module, latent: Tensor, known: Tensor, text: Tensor, mask: Tensor, weight: Tensor, sigma: Tensor, noise: Tensor
+    model: nn.Module,
+    latent: Tensor,
+    known: Tensor,
+    text: Tensor,
+    mask: Tensor,
+    weight: Tensor,
+    metric: Tensor,
+    sigma: Tensor,
+    noise: Tensor,
 ) -> Tensor:
-    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w], weight [B, 1, T', h, w] of mean 1.
+    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w], weight [B, 1, T', h, w] of mean 1,
+    metric [16, 16] as `pixel_metric` gives it.
 
-    The weights change which errors are mended first, not what the best prediction is: that is the same at every cell by itself.
+    Weights and metric change which errors are mended first, not what the best prediction is: that is the same at every cell by itself.
     """
     level = sigma.view(-1, 1, 1, 1, 1)
     noisy = torch.lerp(latent, noise, level)
     flow = model(torch.cat([noisy, known], dim=1), sigma * 1000, text, mask)
-    return ((flow.float() - (noise - latent)).square() * weight).mean()
+    error = torch.einsum("ij,bjthw->bithw", metric, flow.float() - (noise - latent))
+    return (error.square() * weight).mean()
 
 
 def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
@@ -93,6 +105,7 @@ class Trainer:
         torch.manual_seed(config["seed"])
         self.vae = read_vae(config["vae"], self.device)
         self.encoder = load_text_encoder(config["text_encoder"]).float().eval()
+        self.metric = pixel_metric(self.vae, config["plain_error"])
         sizes = {name: config[name] for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
         text_dim = self.encoder.config.d_model
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
@@ -173,7 +186,7 @@ class Trainer:
         sigma = draw_sigmas(len(batch.latent), self.config["shift"], self.device)
         noise = torch.randn_like(batch.latent)
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = loss_of(self.model, batch.latent, batch.known, batch.text, batch.text_mask, batch.weight, sigma, noise)
+            loss = loss_of(self.model, batch.latent, batch.known, batch.text, batch.text_mask, batch.weight, self.metric, sigma, noise)
             guided = self.clock.progress < self.config["guide_until"]
             wrong = self.config["guide_weight"] * self.guide.loss(batch.layout) if guided else torch.zeros_like(loss)
         return loss, wrong

@@ -15,6 +15,7 @@ from models.dit import WanDiT
 from models.text_encoder import load_text_encoder
 from training.latent_pool import Group, LatentPool, thing_cover
 from training.layout_guide import COVER, KIND, Layout, LayoutGuide, scene_layout
+from training.pixel_metric import pixel_metric
 from training.train_dit import DEFAULTS, Trainer, export
 from training.world import LABELS, render, sample_scene
 from training.world.scene import scene_for
@@ -145,3 +146,15 @@ def test_a_run_goes_through_its_stages_stops_and_goes_on(small_config: dict, tmp
     weights = load_file(tmp_path / "box.safetensors")
     assert not any("guide" in name or name.startswith("read.") for name in weights)
     WanDiT.from_state_dict({name: value.float() for name, value in weights.items()}, {"num_heads": 2})
+
+
+def test_the_pixel_metric_counts_what_the_decoder_shows():
+    vae = random_vae()
+    with torch.no_grad():
+        vae.conv2.weight[:, 3] = 0  # what is in channel 3 never reaches a pixel
+    metric = pixel_metric(vae, plain=0.0)
+    assert metric.shape == (16, 16)
+    assert (metric @ torch.eye(16)[3]).norm() < 1e-3
+    assert (metric @ metric.T).diagonal().mean().sub(1).abs() < 1e-4
+    blended = pixel_metric(vae, plain=0.5)
+    assert (blended @ torch.eye(16)[3]).square().sum().sub(0.5).abs() < 1e-3, "half of the plain error is left of it"
