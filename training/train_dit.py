@@ -21,6 +21,7 @@ from models.dit import DiTConfig, WanDiT
 from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE, denormalize_latent
+from motion.backends.auto import METADATA_KEY, WAN_MOVE
 from training.latent_pool import Batch, Group, LatentPool
 from training.layout_guide import LayoutGuide
 from training.pixel_metric import pixel_metric
@@ -244,6 +245,8 @@ def export(folder: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.bfloat16().contiguous() for name, value in state["average"].items()}
     metadata = {"format": "pt", "config": json.dumps(built.metadata()), "steps": str(state["step"])}
+    if any(group.get("tracked") for stage in config["stages"] for group in stage["groups"]):
+        metadata[METADATA_KEY] = WAN_MOVE  # Apply Motion then steers it by tracks
     save_file(weights, target, metadata=metadata)
     print(f"{target}: {target.stat().st_size / 1e6:.1f} MB after {state['step']} steps, {state['spent'] / 60:.0f} minutes")
 

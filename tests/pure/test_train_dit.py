@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from support.tiny_weights import random_vae, write_text_encoder, write_vae
 
@@ -145,6 +146,8 @@ def test_a_run_goes_through_its_stages_stops_and_goes_on(small_config: dict, tmp
     export(tmp_path, tmp_path / "box.safetensors")
     weights = load_file(tmp_path / "box.safetensors")
     assert not any("guide" in name or name.startswith("read.") for name in weights)
+    with safe_open(tmp_path / "box.safetensors", "pt") as file:
+        assert file.metadata()["spacetime.motion"] == "wan_move", "so that Apply Motion knows that tracks steer it"
     WanDiT.from_state_dict({name: value.float() for name, value in weights.items()}, {"num_heads": 2})
 
 
