@@ -85,8 +85,8 @@ def _sockets() -> list[io.Input]:
 
 
 def _side(name: str) -> io.Int.Input:
-    tooltip = f"{name.capitalize()} in pixels, a multiple of 16. The model in the box was trained on 96."
-    return io.Int.Input(name, default=96, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
+    tooltip = f"{name.capitalize()} in pixels, a multiple of 16. The model in the box was trained on 128."
+    return io.Int.Input(name, default=128, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
 
 
 def _size_widgets() -> list[io.Input]:
@@ -121,7 +121,7 @@ def _sampler_widgets() -> list[io.Input]:
         io.Int.Input("steps", default=20, min=1, max=10_000, tooltip="How many steps from noise to video. More is slower and finer."),
         io.Float.Input(
             "cfg",
-            default=3.0,
+            default=5.0,
             min=0.0,
             max=100.0,
             step=0.1,

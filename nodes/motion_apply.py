@@ -100,5 +100,5 @@ class SpacetimeApplyMotion(io.ComfyNode):
 
 
 def _side(name: str) -> io.Int.Input:
-    tooltip = f"{name.capitalize()} in pixels; the picture is cropped in the middle to fit. The model in the box was trained on 96."
-    return io.Int.Input(name, default=96, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)
+    tooltip = f"{name.capitalize()} in pixels; the picture is cropped in the middle to fit. The model in the box was trained on 128."
+    return io.Int.Input(name, default=128, min=16, max=MAX_SIDE, step=16, tooltip=tooltip)

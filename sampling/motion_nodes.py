@@ -304,7 +304,7 @@ def _check_size(width: int, height: int, frames: int, node: str) -> None:
     for name, value, most in (("width", width, MAX_SIDE), ("height", height, MAX_SIDE), ("length", frames, MAX_FRAMES)):
         if not 1 <= value <= most:
             unit = "frames" if name == "length" else "pixels"
-            raise ValueError(f"{node}: expected a {name} of 1 to {most:,} {unit}, got {value}; use {17 if name == 'length' else 96}")
+            raise ValueError(f"{node}: expected a {name} of 1 to {most:,} {unit}, got {value}; use {17 if name == 'length' else 128}")
 
 
 def _masks_of(mask: Tensor, node: str) -> np.ndarray:

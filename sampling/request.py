@@ -32,7 +32,7 @@ class ClipSize:
         """
         for name, side in (("width", self.width), ("height", self.height)):
             if not 1 <= side <= MAX_SIDE:
-                raise ValueError(f"{NODE}: expected a {name} of 16 to {MAX_SIDE} pixels, got {side}; use 96 for the model in the box")
+                raise ValueError(f"{NODE}: expected a {name} of 16 to {MAX_SIDE} pixels, got {side}; use 128 for the model in the box")
         if self.length_unit not in LENGTH_UNITS:
             raise ValueError(f"{NODE}: expected a length_unit of seconds or frames, got '{self.length_unit}'; choose one of them")
         if not (math.isfinite(self.length) and self.length > 0):
