@@ -20,7 +20,7 @@ _SECONDS_BETWEEN_LINES = 1.0
 
 def tell_node(line: str, node_id: str | None = None) -> None:
     """Show a line of text on a node, the running one if no other is named, in the page that queued it, if one did."""
-    # the host's web server, which not every process that uses the host has loaded, nor needs to: it takes a second and 20 MB
+    # the host's web server, which not every process that uses the host has loaded, nor needs: it takes a second and tens of MB
     server = getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None)
     context = get_executing_context()
     node_id = node_id or (context.node_id if context else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -254,6 +255,15 @@ def test_a_pull_is_one_bar_and_tells_frames_a_second_and_the_slowest_stage(rooms
     assert [value for value, _ in seen] == sorted(value for value, _ in seen)
     text, node = lines[-1]
     assert node == "7" and text.startswith("48 of 48 frames, ") and text.endswith(" frames/s, slowest: Film")
+
+
+def test_a_process_without_the_web_server_does_not_load_it_to_tell_a_line(
+    rooms: SimpleNamespace, output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "server")
+    with CurrentNodeContext("prompt", "7"):
+        save(Film(rooms).video)
+    assert files(output) == ["clip_00001_.mp4"] and "server" not in sys.modules
 
 
 def test_what_cannot_fit_is_refused_before_a_frame_is_made(
