@@ -62,7 +62,7 @@ def test_the_plan_moves_the_picture(live_server: HostServer) -> None:
         assert shown["type"] == "temp"
         results.append((frames_of(live_server, ending.outputs, save), frames_of(live_server, ending.outputs, "90")))
     (right, right_preview), (left, left_preview) = results
-    assert right.shape == left.shape == right_preview.shape == (17, 96, 96, 3)
+    assert right.shape == left.shape == right_preview.shape == (17, 128, 128, 3)
     assert np.abs(right - left).mean() > 1
     assert np.abs(right_preview[0] - left_preview[0]).mean() < 4  # what H.264 loses, depending on the frames that follow
     assert np.abs(right_preview[-1] - left_preview[-1]).mean() > 15

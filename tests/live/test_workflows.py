@@ -41,7 +41,7 @@ def video_of(server: HostServer, workflow: Workflow) -> np.ndarray:
 @pytest.mark.parametrize("name", RUNNABLE)
 def test_makes_two_seconds_of_video(live_server: HostServer, name: str) -> None:
     frames = video_of(live_server, shipped(name))
-    assert frames.shape == (17, 96, 96, 3)
+    assert frames.shape == (17, 128, 128, 3)
     assert frames.std() > 5  # not one flat colour
 
 

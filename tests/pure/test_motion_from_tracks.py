@@ -33,7 +33,7 @@ def tracks(of: Plan, count: int = 80) -> Tracks:
 
 
 def off(made: Plan, truth: Plan) -> np.ndarray:
-    """How far the points of regions and boxes of `made` are from where `truth` takes what is there at first, while that is in the picture."""
+    """How far points of regions and boxes of `made` are from where `truth` takes what is there at first, while that is in the picture."""
     found, asked = tracks(made, 200), tracks(truth)
     first = found.points[0][found.owner >= 0].astype(np.float64)
     owner = asked.owner[np.linalg.norm(first[:, None] - asked.points[0], axis=-1).argmin(axis=1)]
