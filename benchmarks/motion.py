@@ -23,7 +23,7 @@ from typing import Any
 from .interpolate import load_host
 from .motion_cases import PHOTOGRAPH, TEMPLATE, Case, held_out_cases, own_cases
 from .motion_figures import ARMS, TITLES, TRUTH, summary, table_rows, verdicts
-from .stream import judge, table
+from .stream import judge, positive, table
 
 SECTIONS = ("obedience", "follower", "time", "editor")
 NEED_HOST = {"obedience", "follower", "time"}
@@ -264,32 +264,25 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.motion", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, help="which parts to measure (default: all)")
-    parser.add_argument("--count", type=_positive, default=200, help="how many plans (200)")
+    parser.add_argument("--count", type=positive, default=200, help="how many plans (200)")
     parser.add_argument("--plans", metavar="DIR", help="your own plans as JSON, instead of random ones")
     parser.add_argument("--pictures", metavar="DIR", help="your own pictures, instead of held-out scenes and photographs")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=list(ARMS), help="which ways of control (default: all)")
     parser.add_argument("--size", type=_side, default=128, help="width and height in pixels, a multiple of 16 (128)")
     parser.add_argument("--frames", type=_length, default=17, help="frames of a clip, 4n+1 (17)")
-    parser.add_argument("--steps", type=_positive, default=16, help="steps of the Euler sampler (16)")
+    parser.add_argument("--steps", type=positive, default=16, help="steps of the Euler sampler (16)")
     parser.add_argument("--cfg", type=float, default=3.0, help="guidance (3)")
     parser.add_argument("--shift", type=float, default=3.0, help="shift of the noise levels (3)")
     parser.add_argument("--prompt", default="", help="one prompt for all pictures (none)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")
-    parser.add_argument("--batch", type=_positive, default=8, help="plans that are sampled together (8)")
-    parser.add_argument("--rendered", type=_positive, default=24, help="rendered clips for the follower alone (24)")
-    parser.add_argument("--rounds", type=_positive, default=9, help="rounds for times (9)")
+    parser.add_argument("--batch", type=positive, default=8, help="plans that are sampled together (8)")
+    parser.add_argument("--rendered", type=positive, default=24, help="rendered clips for the follower alone (24)")
+    parser.add_argument("--rounds", type=positive, default=9, help="rounds for times (9)")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there, after each batch; those of other parts stay")
     parser.add_argument("--resume", action="store_true", help="go on with the plans that --json FILE does not have yet")
     parser.add_argument("--plot", metavar="FILE.png", help="errors of all clips as curves; the first cases go to FILE_cases.png")
     parser.add_argument("--sheet-rows", type=int, default=8, help="how many cases FILE_cases.png shows (8)")
     return parser
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
-    return number
 
 
 def _side(text: str) -> int:

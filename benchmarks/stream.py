@@ -206,9 +206,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--frames", type=_length, nargs="+", default=[97, 385, 961], help="lengths of ours, each 4n+1")
     parser.add_argument("--stock-frames", type=_length, nargs="+", default=[97, 193], help="lengths of the stock graph, each 4n+1")
     parser.add_argument("--time-frames", type=_length, default=385, help="length whose wall time is compared")
-    parser.add_argument("--rounds", type=_count, default=1, help="how often the times are taken, in turns; the median counts")
+    parser.add_argument("--rounds", type=positive, default=1, help="how often the times are taken, in turns; the median counts")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels")
-    parser.add_argument("--file-frames", type=_count, default=1440)
+    parser.add_argument("--file-frames", type=positive, default=1440)
     parser.add_argument("--file-size", type=int, nargs=2, default=[1280, 720], metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--rife", help="a RIFE 4.25 or 4.26 file for both sides (default: random weights)")
     parser.add_argument("--no-interpolation", action="store_true", help="leave the doubling out of memory and time")
@@ -218,7 +218,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _count(text: str) -> int:
+def positive(text: str) -> int:
+    """A command line's whole number from 1 on."""
     count = int(text)
     if count < 1:
         raise argparse.ArgumentTypeError(f"expected 1 or more, got {count}")

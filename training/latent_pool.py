@@ -19,7 +19,7 @@ from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
 from motion.backends.wan_move import move_cells
 from training.known_frames import conditioning, draw_known, first_known, grey_unknown, known_mask
-from training.layout_guide import Layout, scene_layout
+from training.layout_guide import scene_layout
 from training.world import Scene, caption, render, sample_scene
 from training.world.compose import Rendered
 
@@ -69,7 +69,8 @@ class Example:
 class Batch:
     """What one training step sees; `text` [B, L, D] is padded, `text_mask` [B, L] is True for real tokens.
 
-    `weight` [B, 1, T', h, w] says how much the error of each latent cell counts; its mean over a clip is 1.
+    `weight` [B, 1, T', h, w] says how much the error of each latent cell counts; its mean over a clip is 1. `layout` is
+    [B, T', h/2, w/2, 5], what the tokens show.
     """
 
     latent: Tensor
@@ -77,7 +78,7 @@ class Batch:
     text: Tensor
     text_mask: Tensor
     weight: Tensor
-    layout: Layout
+    layout: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same on a device."""
@@ -197,7 +198,7 @@ class LatentPool:
         known = torch.stack([nothing if e.known is None else e.known.float() for e in chosen])
         weight = 1 + self.config["thing_weight"] * torch.stack([example.things for example in chosen]).float()
         weight = weight / weight.mean((1, 2, 3), keepdim=True)
-        layout = Layout(torch.stack([example.layout for example in chosen]).float())
+        layout = torch.stack([example.layout for example in chosen]).float()
         return Batch(latent, known, text, mask, weight[:, None], layout)
 
     def save(self, path: Path) -> None:

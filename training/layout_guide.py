@@ -8,8 +8,6 @@ place of another network's features; as there, it helps early and is given up la
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -24,22 +22,11 @@ KIND, COVER, ACROSS, DOWN, SIZE = range(5)
 NEAR = 2.5  # spreads of a thing from its middle to where places count as farthest
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What each token shows, [B, T', h/2, w/2, 5]: the kind (0 nothing, else 1 + its label), the covered share, where in the thing
-    (across and down from its middle, in spreads of its pixels) and the logarithm of its spread in tokens."""
-
-    values: Tensor
-
-    def to(self, device: torch.device) -> Layout:
-        """The same on a device."""
-        return Layout(self.values.to(device))
-
-
 def scene_layout(scenes: list[Scene], masks: Tensor) -> Tensor:
-    """The values of `Layout`, float32: masks bool [B, 4n + 1, N, H, W] -> [B, n + 1, H/16, W/16, 5].
+    """What each token shows: masks bool [B, 4n + 1, N, H, W] -> float32 [B, n + 1, H/16, W/16, 5].
 
-    Of the four pictures of a latent frame the third counts.
+    The kind (0 nothing, else 1 + its label), the covered share, where in the thing (across and down from its middle, in spreads of its
+    pixels) and the logarithm of its spread in tokens. Of the four pictures of a latent frame the third counts.
     """
     picked = [0, *range(WAN.time - 1, masks.shape[1], WAN.time)]
     cover = F.avg_pool2d(masks[:, picked].flatten(0, 1).float(), TOKEN).unflatten(0, (len(masks), -1))  # [B, T', N, h, w]
@@ -81,12 +68,12 @@ class LayoutGuide(nn.Module):
     def _keep(self, _block: nn.Module, _given: object, tokens: Tensor) -> None:
         self.tokens = tokens if torch.is_grad_enabled() else None
 
-    def loss(self, layout: Layout) -> Tensor:
-        """How wrong the layout is that the tokens of the last forward pass tell."""
+    def loss(self, layout: Tensor) -> Tensor:
+        """How wrong the tokens of the last forward pass are about the `layout`, as `scene_layout` gives it."""
         if self.tokens is None:
             raise RuntimeError("expected a forward pass with gradients before its layout is judged")
         told, self.tokens = self.read(self.tokens).float().flatten(0, 1), None
-        truth = layout.values.flatten(0, -2)
+        truth = layout.flatten(0, -2)
         shows = (truth[:, KIND] != 0).float()
         named = truth[:, KIND] >= 0
         weight = (1 + 3 * shows) * named

@@ -14,7 +14,7 @@ from models.shapes import VideoShape
 from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
 from training.checker import Checker
-from training.known_frames import conditioning, grey_unknown, known_mask
+from training.known_frames import conditioning, first_known, grey_unknown, known_mask
 from training.prompts import MEASURED, Prompt, held_out_prompts
 from training.run import psnr
 from training.train_dit import sample_videos
@@ -114,7 +114,7 @@ def first_frame_loss(dit: WanDiT, vae: CausalVideoVAE, encoder: TextEncoder, cou
     texts = [caption(scene, generator) for scene in scenes]
     pictures = render(scenes, 1, size, size).video.transpose(1, 2).float().div(127.5).sub(1)  # [B, 3, 1, H, W]
     dtype = next(vae.parameters()).dtype
-    known = [True] + [False] * (FRAMES - 1)
+    known = first_known(FRAMES)
     clips = grey_unknown(pictures.expand(-1, -1, FRAMES, -1, -1), known)
     latent = torch.cat([normalize_latent(vae.encode_moments(clip[None].to(dtype))[0].float()) for clip in clips])
     mask = known_mask(known, *latent.shape[-2:]).expand(count, -1, -1, -1, -1)

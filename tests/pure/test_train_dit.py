@@ -15,7 +15,7 @@ from support.tiny_weights import random_vae, write_text_encoder, write_vae
 from models.dit import WanDiT
 from models.text_encoder import load_text_encoder
 from training.latent_pool import Group, LatentPool, thing_cover
-from training.layout_guide import COVER, KIND, Layout, LayoutGuide, scene_layout
+from training.layout_guide import COVER, KIND, LayoutGuide, scene_layout
 from training.pixel_metric import pixel_metric
 from training.train_dit import DEFAULTS, Trainer, export
 from training.world import LABELS, render, sample_scene
@@ -98,7 +98,7 @@ def test_a_collages_cutouts_have_no_name():
 def test_the_guide_is_content_only_with_the_truth():
     torch.manual_seed(0)
     scenes = [scene_for(kind, "red", "stay") for kind in ("ball", "car", "house", "tree")]
-    layout = Layout(scene_layout(scenes, render(scenes, 1, 128, 128).masks))
+    layout = scene_layout(scenes, render(scenes, 1, 128, 128).masks)
     block = torch.nn.Identity()
     guide = LayoutGuide(block, 32)
     tokens = torch.randn(4, 64, 32)
@@ -113,7 +113,7 @@ def test_the_guide_is_content_only_with_the_truth():
         errors.append(float(error.detach()))
     assert errors[-1] < 0.4 * errors[0]
     block(tokens)
-    assert float(guide.loss(Layout(layout.values.roll(1, 0))).detach()) > 2 * errors[-1]
+    assert float(guide.loss(layout.roll(1, 0)).detach()) > 2 * errors[-1]
     with pytest.raises(RuntimeError, match="expected a forward pass"):
         guide.loss(layout)
 
