@@ -25,6 +25,7 @@ from motion.backends.auto import METADATA_KEY, WAN_MOVE
 from training.latent_pool import Batch, Group, LatentPool
 from training.layout_guide import LayoutGuide
 from training.pixel_metric import pixel_metric
+from training.refit import latent_map, refit
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
@@ -36,6 +37,7 @@ DEFAULTS: dict[str, Any] = {
     "vae": "weights/vae/spacetime_tiny_vae.safetensors",
     "text_encoder": "weights/text_encoders/spacetime_tiny_text.safetensors",
     "start_from": None,
+    "start_vae": None,
     "stages": [{"until": 1.0, "groups": [{"frames": 17, "height": 96, "width": 96, "batch": 24}]}],
     "steps": 20000,
     "minutes": None,
@@ -112,6 +114,8 @@ class Trainer:
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)
         if config["start_from"]:
             self.model.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
+        if config["start_vae"] and not self.run.checkpoint.exists():
+            refit(self.model, latent_map(read_vae(config["start_vae"], self.device), self.vae))
         self.guide = LayoutGuide(self.model.blocks[config["guide_block"]], config["dim"]).to(self.device)
         matrices = [p for name, p in self.model.named_parameters() if name.startswith("blocks.") and p.ndim == 2]
         self.optimizers = Optimizers(nn.ModuleList([self.model, self.guide]), matrices, config["lr"], config["muon_lr"])

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
+from training.pixel_metric import pixel_metric
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
 from training.world import render, sample_scene
 
@@ -43,6 +44,8 @@ DEFAULTS: dict[str, Any] = {
     "compile": False,
 }
 
+SEEN_POWER = 0.5  # how far the spread of latents follows what they show, 0 to 1
+
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
 PREVIEW_FACTORS = (
     (-0.1299, -0.1692, 0.2932), (0.0671, 0.0406, 0.0442), (0.3568, 0.2548, 0.1747), (0.0372, 0.2344, 0.1420),
@@ -64,6 +67,8 @@ class ClipPool:
         self._render(config["pool"] // 8)
 
     def _render(self, count: int) -> None:
+        if count == 0:
+            return
         style = "collage" if self.rng.random() < self.config["collage_share"] else "picture_book"
         scenes = [sample_scene(self.rng, "train", style) for _ in range(count)]
         picture = self.config["picture"]
@@ -75,7 +80,8 @@ class ClipPool:
 
     def batch(self, count: int, frames: int) -> Tensor:
         """[count, 3, frames, crop, crop] in -1..1."""
-        self._render(self.config["fresh"])
+        fresh = self.config["fresh"]
+        self._render(int(fresh) + (self.rng.random() < fresh % 1))
         crop, pieces = self.config["crop"], []
         for _ in range(count):
             clip = self.rng.choice(self.clips)
@@ -204,21 +210,36 @@ def latent_statistics(vae: CausalVideoVAE, clips: int = 96, seed: int = 7) -> tu
     return mean, covariance, to_rgb
 
 
-@torch.no_grad()
-def fold_statistics(vae: CausalVideoVAE, mean: Tensor, covariance: Tensor, to_rgb: Tensor) -> None:
-    """Fold z -> STD * R W (z - mean) + MEAN into `conv1`, and its inverse into `conv2`.
-
-    W whitens the latents; R is the rotation that brings their map to colours nearest to the host's preview factors (Procrustes).
-    """
+def whitening(covariance: Tensor) -> Tensor:
+    """The symmetric map after which latents of this covariance [16, 16] have the spread 1 in every direction."""
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp_min(values.max() * 1e-5)
-    whiten = vectors @ torch.diag(values.rsqrt()) @ vectors.T
-    colour_map = torch.linalg.inv(whiten) @ to_rgb  # whitened latents -> rgb
-    factors = torch.tensor(PREVIEW_FACTORS, dtype=torch.float64)
-    u, _, vh = torch.linalg.svd(factors @ colour_map.T)
-    std, shift = torch.tensor(LATENT_STD, dtype=torch.float64), torch.tensor(LATENT_MEAN, dtype=torch.float64)
-    forward = torch.diag(std) @ (u @ vh) @ whiten
-    offset = shift - forward @ mean
+    return vectors @ torch.diag(values.rsqrt()) @ vectors.T
+
+
+def seen_spread(vae: CausalVideoVAE, power: float = SEEN_POWER) -> Tensor:
+    """The map [16, 16] that spreads whitened latents the more, the more they show in the pixels; the mean square spread stays 1.
+
+    White latents leave the noise at all directions at once, while in pixels the coarse is settled before the fine. With `power` 1 equal
+    steps in any direction would show equally; with 0 latents stay white.
+    """
+    shown = pixel_metric(vae, plain=0.0).double()
+    values, vectors = torch.linalg.eigh(shown.T @ shown)
+    spread = values.clamp_min(values.max() * 1e-4) ** (power / 2)
+    return vectors @ torch.diag(spread / spread.square().mean().sqrt()) @ vectors.T
+
+
+def preview_rotation(colour_map: Tensor) -> Tensor:
+    """The rotation [16, 16] of latents after which a map to colours [16, 3] is nearest to the host's preview factors (Procrustes)."""
+    u, _, vh = torch.linalg.svd(torch.tensor(PREVIEW_FACTORS, dtype=torch.float64) @ colour_map.T)
+    return u @ vh
+
+
+@torch.no_grad()
+def fold(vae: CausalVideoVAE, matrix: Tensor, mean: Tensor) -> None:
+    """Change the network's latents from z to STD * matrix (z - mean) + MEAN, in `conv1`, and back again in `conv2`."""
+    forward = torch.diag(torch.tensor(LATENT_STD, dtype=torch.float64)) @ matrix
+    offset = torch.tensor(LATENT_MEAN, dtype=torch.float64) - forward @ mean
     inverse = torch.linalg.inv(forward)
 
     weight, bias = vae.conv1.weight[:16, :, 0, 0, 0].double(), vae.conv1.bias[:16].double()
@@ -229,11 +250,21 @@ def fold_statistics(vae: CausalVideoVAE, mean: Tensor, covariance: Tensor, to_rg
     vae.conv2.bias[:] = (bias - weight @ inverse @ offset).float()
 
 
+def fold_statistics(vae: CausalVideoVAE, clips: int = 96) -> None:
+    """Give the latents Wan's published mean and, on the average, spread, with more spread for what shows more, and preview colours."""
+    mean, covariance, to_rgb = latent_statistics(vae, clips)
+    white = whitening(covariance)
+    probe = CausalVideoVAE.from_state_dict({name: value.clone() for name, value in vae.state_dict().items()})
+    fold(probe, white, mean)
+    matrix = seen_spread(probe) @ white
+    fold(vae, preview_rotation(torch.linalg.inv(matrix).T @ to_rgb) @ matrix, mean)
+
+
 def export(folder: Path, target: Path) -> None:
     """Write the averaged weights of the run in `folder`, folded, in float16, as a file that any Wan VAE loader opens."""
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     vae = CausalVideoVAE.from_state_dict({k: v.float() for k, v in state["average"].items()})
-    fold_statistics(vae, *latent_statistics(vae))
+    fold_statistics(vae)
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
     save_file(weights, target, metadata={"format": "pt", "modelspec.architecture": "wan-2.1-vae", "steps": str(state["step"])})
