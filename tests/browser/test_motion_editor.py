@@ -111,6 +111,16 @@ class TestPainting:
         (key,) = box["keyframes"]
         assert key["time"] == 0.5 and key["box"] == pytest.approx([0.35, 0.5, 0.2, 0.2], abs=CLOSE)
 
+    def test_a_box_starts_in_the_first_frame_whatever_was_shown(self, editor: MotionEditor) -> None:
+        editor.page.evaluate(f"() => {EDITORS}.at(-1).timeline.seek(0.5)")
+        editor.tool("box")
+        editor.drag((0.1, 0.1), (0.3, 0.3))
+        expect(editor.root.locator(".smb-hint")).to_have_text("Now drag the box to where it ends; dashed: the end.")
+        editor.drag((0.2, 0.2), (0.7, 0.2))
+        (box,) = editor.plan()["boxes"]
+        assert editor.frame() == 0
+        assert box["end"] == pytest.approx([0.6, 0.1, 0.2, 0.2], abs=CLOSE) and "keyframes" not in box
+
     def test_a_pin_and_moving_what_is_painted(self, editor: MotionEditor) -> None:
         editor.tool("pin")
         editor.drag((0.7, 0.7), (0.8, 0.7))
@@ -206,6 +216,71 @@ class TestPanel:
         editor.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         expect(editor.root.locator(".smb-bubble")).to_have_text("Frame 8")
 
+    def test_a_pause_shows_the_frame_that_is_named_and_what_is_painted(self, editor: MotionEditor) -> None:
+        editor.tool("rectangle")
+        editor.drag((0.1, 0.1), (0.3, 0.3))
+        tinted = editor.pixel((0.2, 0.2))
+        play = editor.root.locator(".smb-play")
+        play.click()
+        editor.page.wait_for_function(f"() => {EDITORS}.at(-1).timeline.time > 0", timeout=PATIENCE)
+        playing = editor.pixel((0.2, 0.2))
+        play.click()
+        editor.settle()
+        paused = editor.pixel((0.2, 0.2))
+        assert playing != tinted and playing != paused
+        frame = editor.page.evaluate(f"() => {EDITORS}.at(-1).timeline.time * {EDITORS}.at(-1).timeline.lastFrame")
+        assert frame == pytest.approx(editor.frame(), abs=1e-9)
+
+    def test_somebody_new_is_told_what_comes_next(self, editor: MotionEditor) -> None:
+        hint = editor.root.locator(".smb-hint")
+        expect(hint).to_have_text("Paint over something, then drag an arrow to say where it goes.")
+        editor.paint((0.3, 0.3), (0.4, 0.3))
+        expect(hint).to_have_text("Now drag an arrow (A) to where it goes, or choose a direction in the panel.")
+        expect(editor.root.locator(".smb-next")).to_have_attribute("data-tool", "path")
+        editor.arrow((0.35, 0.3), (0.75, 0.3))
+        expect(hint).to_have_text("Play (Space) shows how it moves; Run makes the video.")
+        next_ = editor.root.locator(".smb-next")
+        expect(next_).to_have_attribute("aria-label", "Play")
+        next_.click()
+        expect(hint).to_be_hidden()
+        expect(editor.root.locator(".smb-next")).to_have_count(0)
+
+    def test_somebody_with_a_finished_plan_is_told_that_strokes_join_its_region(self, page: Page) -> None:
+        editor = MotionEditor(page)
+        editor.add()
+        plan = {
+            "version": 1,
+            "regions": [{"name": "kite", "shapes": [{"type": "ellipse", "box": [0.2, 0.2, 0.3, 0.3]}], "motion": {"direction": 0}}],
+        }
+        load = """plan => {
+            const node = app.graph.nodes.find(node => node.type === "SpacetimeMotionBrush");
+            node.widgets.find(widget => widget.name === "plan").value = plan;
+        }"""
+        page.evaluate(load, json.dumps(plan))
+        expect(editor.root.locator(".smb-hint")).to_have_text("What you paint joins \u201ckite\u201d; New region begins another one.")
+        editor.button("New region").click()
+        editor.paint((0.7, 0.7), (0.8, 0.7))
+        assert [len(region["shapes"]) for region in editor.regions()] == [1, 1]
+
+    def test_the_cursor_says_what_a_press_would_do(self, editor: MotionEditor) -> None:
+        def over(point: tuple[float, float]) -> str:
+            editor.page.mouse.move(*editor.place(point))
+            editor.settle()
+            return editor.page.evaluate(f"() => getComputedStyle({EDITORS}.at(-1).stage.canvas).cursor")
+
+        editor.tool("eraser")
+        assert over((0.5, 0.5)) == "not-allowed", "nothing is selected to erase from"
+        editor.tool("box")
+        assert over((0.5, 0.5)) == "crosshair"
+        editor.drag((0.2, 0.2), (0.6, 0.6))
+        assert (over((0.4, 0.4)), over((0.6, 0.6)), over((0.2, 0.4))) == ("move", "nwse-resize", "ew-resize")
+        editor.tool("select")
+        assert (over((0.4, 0.4)), over((0.9, 0.9))) == ("move", "default")
+        editor.button("Lock").click()
+        assert over((0.4, 0.4)) == "default"
+        editor.tool("brush")
+        assert over((0.4, 0.4)) == "not-allowed"
+
 
 class TestKeeping:
     def test_undo_and_redo_are_the_editors_own(self, editor: MotionEditor) -> None:
@@ -271,7 +346,7 @@ class TestKeeping:
         editor.page.wait_for_function(f"() => {EDITORS}.at(-1)?.stage.view.picture.width === 640", timeout=PATIENCE)
         assert editor.plan() == plan
         editor.settle()
-        area = editor.page.evaluate(f"() => {EDITORS}.at(-1).preview.layers.get('region1').area")
+        area = editor.page.evaluate(f"() => {EDITORS}.at(-1).preview.tints.get('region1').area")
         assert (area["width"] / 640, area["height"] / 200) == pytest.approx((0.25, 0.5), abs=CLOSE)
 
     def test_copy_paste_export_import_and_reset(self, editor: MotionEditor, tmp_path: Path) -> None:
@@ -308,27 +383,45 @@ class TestKeeping:
         expect(editor.root.locator(".smb-message")).to_have_text("This is no motion plan: version: expected 1, got 2")
         assert editor.plan() == plan
 
-    def test_a_dropped_picture_is_kept_with_the_node(
-        self, page: Page, comfyui: Host, tmp_path: Path, request: pytest.FixtureRequest
-    ) -> None:
+    def test_a_dropped_picture_is_kept_with_the_node(self, page: Page, comfyui: Host, request: pytest.FixtureRequest) -> None:
         editor = MotionEditor(page)
         editor.add(picture=None)
         request.addfinalizer(lambda: [file.unlink() for file in (comfyui.comfyui / "input" / "spacetime").glob("spacetime_test_drop*")])
-        data = io.BytesIO()
-        Image.new("RGB", (320, 240), (200, 120, 40)).save(data, "PNG")
-        page.evaluate(
-            """async bytes => {
-                const files = new DataTransfer();
-                files.items.add(new File([new Uint8Array(bytes)], "spacetime_test_drop.png", {type: "image/png"}));
-                const drop = new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true});
-                document.querySelector(".smb-editor").dispatchEvent(drop);
-            }""",
-            list(data.getvalue()),
-        )
+        drop_picture(page)
         editor.ready()
         kept = page.evaluate("() => app.graph.serialize().nodes[0].properties.spacetime_picture")
         assert kept["subfolder"] == "spacetime" and kept["filename"].startswith("spacetime_test_drop")
         assert page.evaluate("() => app.graph.nodes.length") == 1, "the page made no node of the dropped file"
+
+    def test_a_dropped_picture_goes_to_the_connected_load_image(
+        self, editor: MotionEditor, comfyui: Host, request: pytest.FixtureRequest
+    ) -> None:
+        request.addfinalizer(lambda: [file.unlink() for file in (comfyui.comfyui / "input").glob("spacetime_test_drop*")])
+        editor.paint((0.3, 0.3), (0.4, 0.3))
+        drop_picture(editor.page)
+        editor.page.wait_for_function(f"() => {EDITORS}.at(-1).stage.view.picture.width === 320", timeout=PATIENCE)
+        load = "() => app.graph.nodes.find(node => node.type === 'LoadImage').widgets[0]"
+        chosen = editor.page.evaluate(f"() => [({load})().value, ({load})().options.values.includes(({load})().value)]")
+        assert chosen[0].startswith("spacetime_test_drop") and chosen[1]
+        assert editor.page.evaluate("() => app.graph.nodes.every(node => !node.properties.spacetime_picture)")
+        assert len(editor.regions()) == 1
+        editor.page.evaluate("() => app.extensionManager.workflow.activeWorkflow.changeTracker.undo()")
+        editor.page.wait_for_function(f"() => ({load})().value === 'example.png'", timeout=PATIENCE)
+
+
+def drop_picture(page: Page) -> None:
+    """Let a picture of 320 by 240 fall on the editor."""
+    data = io.BytesIO()
+    Image.new("RGB", (320, 240), (200, 120, 40)).save(data, "PNG")
+    page.evaluate(
+        """async bytes => {
+            const files = new DataTransfer();
+            files.items.add(new File([new Uint8Array(bytes)], "spacetime_test_drop.png", {type: "image/png"}));
+            const drop = new DragEvent("drop", {dataTransfer: files, bubbles: true, cancelable: true});
+            [...document.querySelectorAll(".smb-editor")].at(-1).dispatchEvent(drop);
+        }""",
+        list(data.getvalue()),
+    )
 
 
 class TestInThePage:
@@ -506,6 +599,59 @@ class TestInThePage:
         editor.ready()
         assert editor.plan() == plan
         assert editor.page.evaluate(f"() => {EDITORS}.at(-1).session.plan.regions.length") == 1
+
+
+SCENE = """async folder => {
+    const load = file => import(`/extensions/${folder}/motion/${file}`);
+    const [{Preview}, {readPlan}, {surface}] = await Promise.all(["preview.mjs", "plan_model.mjs", "raster.mjs"].map(load));
+    const pixels = canvas => {
+        const context = surface(canvas.width, canvas.height).getContext("2d", {willReadFrequently: true});
+        context.drawImage(canvas, 0, 0);
+        return context.getImageData(0, 0, canvas.width, canvas.height).data;
+    };
+    const same = (one, other) => one.length === other.length && one.every((value, index) => value === other[index]);
+    const stroke = (x, y) => ({type: "stroke", radius: 0.1, points: [[x, y], [x + 0.3, y + 0.1]]});
+    const plan = (...ways) => readPlan(JSON.stringify({
+        version: 1,
+        regions: ways.map(([x, y], index) => ({id: `r${index}`, shapes: [stroke(x, y)], motion: {direction: 0}})),
+    }));
+    const [first, second] = [plan([0.1, 0.2]), plan([0.1, 0.2], [0.3, 0.25], [0.5, 0.7])];
+    const [sliced, whole] = [new Preview(), new Preview()];
+    sliced.setPlan(first);
+    sliced.work.finish();
+    const before = sliced.plate;
+    sliced.setPlan(plan([0.4, 0.4]));
+    const kept = sliced.isBehind && sliced.plate === before;
+    for (let turn = 0; turn < 3; turn += 1) await new Promise(done => setTimeout(done));
+    sliced.setPlan(second);
+    while (sliced.isBehind) await new Promise(done => setTimeout(done));
+    whole.setPlan(second);
+    whole.work.finish();
+    const scene = pixels(sliced.plate.canvas);
+    const picture = pixels(sliced.picture);
+    const moving = [...sliced.tints.values()];
+    const isFar = index => {
+        const [x, y] = [index % sliced.width, Math.floor(index / sliced.width)];
+        return moving.every(({area}) => x < area.x || y < area.y || x >= area.x + area.width || y >= area.y + area.height);
+    };
+    const count = sliced.width * sliced.height;
+    return {
+        kept,
+        scene: same(scene, pixels(whole.plate.canvas)),
+        cuts: second.regions.every(({id}) => same(pixels(sliced.cuts.get(id).canvas), pixels(whole.cuts.get(id).canvas))),
+        tints: second.regions.every(({id}) => same(pixels(sliced.tints.get(id).canvas), pixels(whole.tints.get(id).canvas))),
+        opaque: Array.from({length: count}, (_, index) => scene[4 * index + 3]).every(alpha => alpha === 255),
+        elsewhere: Array.from({length: count}, (_, index) => index)
+            .filter(isFar)
+            .every(index => [0, 1, 2].every(channel => scene[4 * index + channel] === picture[4 * index + channel])),
+    };
+}"""
+
+
+def test_what_the_preview_makes_in_slices_is_whole_and_exact(page: Page, live_server: HostServer) -> None:
+    """Another plan in the midst of it changes nothing of the result; until it is there the old one is shown."""
+    told = page.evaluate(SCENE, pack_folder(live_server.url))
+    assert told == dict.fromkeys(("kept", "scene", "cuts", "tints", "opaque", "elsewhere"), True)
 
 
 def test_the_preview_can_be_measured(page: Page) -> None:

@@ -49,6 +49,63 @@ class TestGolden:
         assert answers[name]["again"] == answers[name]["written"]
 
 
+SLICED = """
+import { SlicedWork } from "./slices.mjs";
+
+const said = [];
+function* count(name, most) {
+    for (let step = 1; step <= most; step += 1) {
+        said.push(`${name}${step}`);
+        const until = performance.now() + 4; // more than a slice for every two steps
+        while (performance.now() < until);
+        yield;
+    }
+}
+function* fail() {
+    yield;
+    throw new Error("as meant");
+}
+const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+const errors = [];
+process.on("uncaughtException", (error) => errors.push(error.message));
+
+const work = new SlicedWork();
+work.begin(count("a", 100));
+const atOnce = said.length;
+await pause(30);
+const meanwhile = said.length;
+work.begin(count("b", 3));
+while (work.isGoingOn) await pause(1);
+const heirs = said.filter((step) => step.startsWith("b"));
+work.begin(count("c", 3));
+work.finish();
+const finished = [said.slice(-3), work.isGoingOn];
+work.begin(count("d", 3));
+work.stop();
+work.begin(fail());
+await pause(30);
+const failed = work.isGoingOn;
+work.begin(count("e", 1));
+await pause(30);
+console.log(JSON.stringify({ atOnce, meanwhile, heirs, finished, errors, failed, last: said.slice(-1) }));
+"""
+
+
+@needs_node
+def test_long_work_goes_on_in_slices_and_gives_way_to_its_heir() -> None:
+    assert NODE is not None
+    command = [NODE, "--input-type=module", "-e", SLICED]
+    run = subprocess.run(command, cwd=EDITOR, capture_output=True, text=True, encoding="utf-8", timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    told = json.loads(run.stdout)
+    assert told["atOnce"] == 0, "the one who begins it goes on first"
+    assert 0 < told["meanwhile"] < 100, "others had their turn before it was done"
+    assert told["heirs"] == ["b1", "b2", "b3"]
+    assert told["finished"] == [["c1", "c2", "c3"], False]
+    assert (told["errors"], told["failed"]) == (["as meant"], False)
+    assert told["last"] == ["e1"], "what was stopped did nothing, and work can begin after a failure"
+
+
 def test_there_is_something_to_compare() -> None:
     assert len(GOLDEN) >= 5
 

@@ -9,6 +9,9 @@ import { Frame } from "./paint_tools.mjs";
 import { addBox, isBox, MOST_MOVERS, moversIn } from "./plan_model.mjs";
 import { tidyBox } from "./tool.mjs";
 
+const CURSORS = { move: "move", nw: "nwse-resize", se: "nwse-resize", ne: "nesw-resize", sw: "nesw-resize", n: "ns-resize", s: "ns-resize", e: "ew-resize", w: "ew-resize" };
+const REACH = 9; // of a pointer that only hovers, in stage pixels
+
 /** Boxes: drag makes one; then its end, its start, or where it is now can be dragged and resized. */
 export class BoxTool extends Frame {
     held = null;
@@ -17,26 +20,44 @@ export class BoxTool extends Frame {
         super(desk, "rectangle");
     }
 
+    get cursor() {
+        return this.cursorOver() ?? super.cursor;
+    }
+
     get isBusy() {
         return this.from !== null || this.held !== null;
+    }
+
+    /** The cursor for what of the selected box would be taken hold of; null: nothing. */
+    cursorOver() {
+        const { hover, session } = this.desk;
+        if (this.held) return CURSORS[this.held.handle];
+        if (this.from || !hover || !isBox(session.item) || session.item.locked) return null;
+        const found = this.under(session.item, { stage: hover, reach: REACH });
+        return found && CURSORS[found.handle];
     }
 
     down(hand) {
         const { item } = this.desk.session;
         if (isBox(item) && !item.locked && this.grab(item, hand)) return true;
+        this.desk.toFirstFrame(); // where it is drawn is where it starts
         [this.from, this.to] = [hand, hand];
         return true;
     }
 
-    /** Take hold of one of a box's three rectangles; Alt prefers where it starts. */
+    /** Take hold of one of a box's three rectangles. */
     grab(box, hand) {
-        const time = this.desk.time;
-        const parts = [isBetween(box, time) ? "now" : null, "end", "start"].filter(Boolean);
-        if (hand.alt) parts.reverse();
-        const found = this.find(box, parts, hand, hitHandle) ?? this.find(box, parts, hand, hitInside);
+        const found = this.under(box, hand);
         if (!found) return false;
         this.held = { ...found, box, from: hand.plan, was: this.partOf(box, found.part) };
         return true;
+    }
+
+    /** Which rectangle of a box lies under the hand, and what of it; Alt prefers where the box starts. */
+    under(box, hand) {
+        const parts = [isBetween(box, this.desk.time) ? "now" : null, "end", "start"].filter(Boolean);
+        if (hand.alt) parts.reverse();
+        return this.find(box, parts, hand, hitHandle) ?? this.find(box, parts, hand, hitInside);
     }
 
     find(box, parts, hand, hit) {
@@ -66,10 +87,12 @@ export class BoxTool extends Frame {
 
     make(box) {
         const { session } = this.desk;
-        if (moversIn(session.plan).length >= MOST_MOVERS) return this.refuse("tooMany");
+        if (moversIn(session.plan).length >= MOST_MOVERS) {
+            this.refuse("tooMany");
+            return;
+        }
         session.select(addBox(session.plan, box).id);
         session.commit();
-        return this.desk.say("dragBoxEnd");
     }
 
     cancel() {

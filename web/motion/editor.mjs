@@ -5,9 +5,10 @@
 import { chooseFile, copyText, download, pastedText, usableFiles } from "./clipboard.mjs";
 import { button, h, setIcon, setPressed, slider, toggle } from "./elements.mjs";
 import { keyHandler } from "./keys.mjs";
+import { boxMoves } from "./maths.mjs";
 import { measurePaint, measurePlay } from "./measure.mjs";
 import { Panel } from "./panel.mjs";
-import { duplicateMover, isEmpty, moversIn, PlanError, removeMover, writePlan } from "./plan_model.mjs";
+import { duplicateMover, isBox, isEmpty, moversIn, PlanError, removeMover, writePlan } from "./plan_model.mjs";
 import { menu, Popover, shortcuts } from "./popover.mjs";
 import { Preview } from "./preview.mjs";
 import { Stage } from "./stage.mjs";
@@ -16,6 +17,7 @@ import { TOOL_KEYS } from "./tools.mjs";
 
 const NARROW = 620; // CSS pixels of width under which the panel folds
 const PENS = new Set(["brush", "eraser", "pin"]);
+const PAINTERS = new Set(["brush", "polygon", "rectangle", "ellipse"]);
 const HINTS = { polygon: "hintPolygon", path: "hintPath", box: "hintBox", eraser: "hintEraser", pin: "hintPin" };
 
 export class Editor {
@@ -29,10 +31,10 @@ export class Editor {
         this.isFull = false;
         this.isFolded = false;
         this.ends = new AbortController();
-        this.preview = new Preview();
+        this.preview = new Preview(() => this.stage?.schedule());
         const { session, text } = this;
         const say = (key, values) => this.say(key, values);
-        this.timeline = new Timeline({ text, frames: this.frames, rate: this.rate, moved: () => this.stage?.schedule() });
+        this.timeline = new Timeline({ text, frames: this.frames, rate: this.rate, moved: () => this.stage?.schedule(), played: () => this.#played() });
         this.stage = new Stage({ session, preview: this.preview, timeline: this.timeline, text, say });
         this.panel = new Panel({ session, timeline: this.timeline, text, actions: this.#actions() });
         this.element = this.#build();
@@ -101,7 +103,7 @@ export class Editor {
         hear("select", () => {
             this.panel.show();
             this.#showBars();
-            this.stage.schedule();
+            this.#showTool();
         });
         hear("tool", () => this.#showTool());
         element.addEventListener("keydown", (event) => this.keys(event));
@@ -120,6 +122,7 @@ export class Editor {
     destroy() {
         this.ends.abort();
         this.timeline.pause();
+        this.preview.work.stop();
         this.closeFull();
         this.resizes.disconnect();
     }
@@ -134,14 +137,18 @@ export class Editor {
         this.redoButton.disabled = !session.history.canRedo;
         this.#showBars();
         this.#showEmpty();
-        if (session.fault) this.stage.showHint(this.text("fault", { fault: session.fault }));
-        else this.#showTool();
+        this.#showTool();
     }
 
     #showAll() {
         this.#planChanged();
         this.panel.show(true);
         this.#fitWidth();
+    }
+
+    #played() {
+        this.session.isPlayed = true;
+        this.#showTool();
     }
 
     /** When what is selected moves. */
@@ -162,18 +169,31 @@ export class Editor {
         const isPen = PENS.has(session.tool);
         this.stage.options.hidden = !isPen;
         if (isPen) this.#showRadius();
-        const hint = this.#hint();
-        this.stage.showHint(hint ? text(hint) : null);
+        this.#showHint();
         this.stage.schedule();
     }
 
-    /** The key of what to say to somebody who has the tool in hand for the first time; null: it is in use. */
+    #showHint() {
+        const [key, values] = this.#hint();
+        this.stage.showHint(key ? this.text(key, values) : null);
+        const next = { hintWay: this.toolButtons.find((made) => made.dataset.tool === "path"), hintPlay: this.timeline.play }[key];
+        for (const made of [...this.toolButtons, this.timeline.play]) made.classList.toggle("smb-next", made === next);
+    }
+
+    /** The key of what to say, and its values: what is wrong with the plan, or what somebody new may not know; empty: nothing. */
     #hint() {
-        const { plan, tool, item } = this.session;
+        const { session, preview } = this;
+        const { plan, tool, item } = session;
+        if (session.fault) return ["fault", { fault: session.fault }];
         const needsWay = Boolean(item?.motion && item.shapes.length && !item.pinned && !item.motion.path && item.motion.direction === null);
         const isNew = { path: needsWay || !item, box: !plan.boxes.length, pin: !plan.regions.some((region) => region.pinned), polygon: true, eraser: true };
-        if (tool === "brush") return isEmpty(plan) ? "hintStart" : needsWay ? "hintWay" : null;
-        return isNew[tool] ? HINTS[tool] : null;
+        if (PAINTERS.has(tool) && needsWay) return ["hintWay"];
+        if (tool === "box" && isBox(item) && !boxMoves(item)) return ["dragBoxEnd"];
+        if (isNew[tool]) return [HINTS[tool]];
+        if (PAINTERS.has(tool) && isEmpty(plan)) return ["hintStart"];
+        if (PAINTERS.has(tool) && item && !session.isChanged) return ["hintJoin", { name: this.panel.nameOf(item) }];
+        if (!session.isPlayed && (preview.hasCamera || preview.movers.some((mover) => mover.moves))) return ["hintPlay"];
+        return [];
     }
 
     #showRadius() {

@@ -57,17 +57,18 @@ export function toast(severity, summary, detail) {
 /**
  * Upload a picture to the host's input folder.
  * @param {File} file
+ * @param {string} subfolder of it; empty: the folder itself, where Load Image lists it
  * @returns {Promise<{filename: string, subfolder: string, type: string}>}
  * @throws {Error} with the host's answer, if it refuses
  */
-export async function uploadPicture(file) {
+export async function uploadPicture(file, subfolder) {
     const form = new FormData();
     form.append("image", file, file.name || "picture.png");
-    form.append("subfolder", "spacetime");
+    form.append("subfolder", subfolder);
     const reply = await api.fetchApi("/upload/image", { method: "POST", body: form });
     if (!reply.ok) throw new Error(`${reply.status} ${reply.statusText}`);
-    const { name, subfolder } = await reply.json();
-    return { filename: name, subfolder: subfolder ?? "", type: "input" };
+    const kept = await reply.json();
+    return { filename: kept.name, subfolder: kept.subfolder ?? "", type: "input" };
 }
 
 /** @returns {string} where the host shows a file that it keeps */

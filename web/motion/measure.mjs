@@ -26,7 +26,7 @@ async function longTasks(during) {
  */
 export async function measurePlay(editor, seconds) {
     const { stage, timeline } = editor;
-    while (editor.preview.isBehind) editor.preview.work();
+    editor.preview.work.finish();
     const was = { time: timeline.time, loops: timeline.loops, draw: stage.draw };
     const drawn = [];
     stage.draw = function draw() {

@@ -16,7 +16,8 @@ export class Pen extends Tool {
     }
 
     get cursor() {
-        return "none";
+        const { item } = this.desk.session;
+        return item?.locked || (this.erases && !item) ? "not-allowed" : "none"; // none: the brush's outline is drawn
     }
 
     get isBusy() {

@@ -152,20 +152,20 @@ export class Panel {
             },
             h("span", { class: "smb-swatch", style: { background: item.color } }, color),
             field,
-            this.#small("eye", item.hidden ? "show" : "hide", () => change((now) => (now.hidden = !now.hidden)), item.hidden ? "hidden" : "eye"),
-            this.#small("lock", item.locked ? "unlock" : "lock", () => change((now) => (now.locked = !now.locked)), item.locked ? "lock" : "unlock"),
+            this.#small("eye", item.hidden ? "show" : "hide", () => change((now) => (now.hidden = !now.hidden)), item.hidden ? "hidden" : "eye", item.hidden),
+            this.#small("lock", item.locked ? "unlock" : "lock", () => change((now) => (now.locked = !now.locked)), item.locked ? "lock" : "unlock", item.locked),
             this.#small("up", "nearer", () => session.edit((plan) => reorder(plan, id, -1))),
             this.#small("down", "farther", () => session.edit((plan) => reorder(plan, id, 1))),
         );
         return hasOwnHistory(row);
     }
 
-    #small(shape, key, press, shown = shape) {
+    #small(shape, key, press, shown = shape, isOn = false) {
         const act = (event) => {
             event.stopPropagation();
             press();
         };
-        return button({ icon: shown, name: this.text(key), class: "smb-small", press: act });
+        return button({ icon: shown, name: this.text(key), class: `smb-small${isOn ? " smb-is-on" : ""}`, press: act });
     }
 
     #rowKey(event, id) {
@@ -267,7 +267,7 @@ export class Panel {
         number.addEventListener("change", () => seed.set("seed", Math.min(4294967295, Math.max(0, Math.round(number.valueAsNumber) || 0)), true));
         return [
             tick({ name: text("anchors"), tip: text("anchorsTip"), key: "anchors", value: session.plan.anchors, change: (value) => seed.set("anchors", value, true) }),
-            h("div", { class: "smb-row", dataset: { control: "seed" } }, h("span", { class: "smb-label", text: text("seed"), title: text("seedTip") }), h("span"), number),
+            h("div", { class: "smb-row", dataset: { control: "seed" } }, h("span", { class: "smb-label", text: text("seed"), title: text("seedTip") }), number),
             h("div", { class: "smb-heading", text: text("planHeading") }),
             h("div", { class: "smb-buttons" }, ...["copyPlan", "pastePlan", "exportPlan", "importPlan", "resetPlan"].map(act)),
             h("div", { class: "smb-heading", text: text("pictureHeading") }),

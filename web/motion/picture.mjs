@@ -31,16 +31,44 @@ export function keepDropped(node, file) {
     node.properties[DROPPED] = file;
 }
 
-function connectedPicture(node, inputName) {
-    const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
-    if (slot < 0) return null;
-    let upstream = origin(node, slot);
-    for (let step = 0; upstream && step < FURTHEST; step += 1) {
-        const found = pictureOf(upstream);
-        if (found) return found;
-        upstream = origin(upstream, pictureSlot(upstream));
+/**
+ * Where the connected picture is chosen from a list, as in Load Image: a picture from outside belongs there.
+ * @returns {{node: object, widget: object}|null} the node and its list; null: nothing is connected, or the picture is made, not chosen
+ */
+export function pictureChooser(node, inputName = "image") {
+    for (const upstream of upstreamOf(node, inputName)) {
+        const widget = pathWidget(upstream);
+        if (widget?.type === "combo") return { node: upstream, widget };
+        if (pictureOf(upstream)) return null;
     }
     return null;
+}
+
+/** Choose a file of the input folder, as the node does after an upload of its own. */
+export function choosePicture({ node, widget }, { filename }) {
+    const { value: before, options } = widget;
+    if (Array.isArray(options?.values) && !options.values.includes(filename)) options.values.push(filename);
+    widget.value = filename;
+    widget.callback?.(filename);
+    node.onWidgetChanged?.(widget.name, filename, before, widget);
+}
+
+function connectedPicture(node, inputName) {
+    for (const upstream of upstreamOf(node, inputName)) {
+        const found = pictureOf(upstream);
+        if (found) return found;
+    }
+    return null;
+}
+
+/** The nodes that a picture comes through, the nearest first. */
+function* upstreamOf(node, inputName) {
+    const slot = node.inputs?.findIndex((input) => input.name === inputName) ?? -1;
+    let upstream = origin(node, slot);
+    for (let step = 0; upstream && step < FURTHEST; step += 1) {
+        yield upstream;
+        upstream = origin(upstream, pictureSlot(upstream));
+    }
 }
 
 function origin(node, slot) {
@@ -60,9 +88,14 @@ function pictureOf(node) {
     return chosenFile(node) ?? executedPicture(node) ?? node.imgs?.[0]?.src ?? null;
 }
 
-/** The file in a node's list of pictures, as Load Image has: "folder/name.png [output]". */
+/** What of a node names its picture. */
+function pathWidget(node) {
+    return node.widgets?.find((widget) => widget.name === "image" || widget.name === "picture");
+}
+
+/** The file that a node names, as Load Image does: "folder/name.png [output]". */
 function chosenFile(node) {
-    const value = node.widgets?.find((widget) => widget.name === "image" || widget.name === "picture")?.value;
+    const value = pathWidget(node)?.value;
     if (typeof value !== "string") return null;
     const [, path, type = "input"] = /^(.*?)(?: \[(input|output|temp)\])?$/.exec(value) ?? [];
     if (!path || !IS_PICTURE.test(path)) return null;

@@ -2,6 +2,8 @@
  * Shapes, holes and pictures as pixels on canvases that nobody sees.
  */
 
+const BAND_PIXELS = 100_000; // about 2 ms
+
 /** A canvas in memory. */
 export function surface(width, height) {
     const [w, h] = [Math.max(1, Math.round(width)), Math.max(1, Math.round(height))];
@@ -61,22 +63,47 @@ export function wholePixels(bounds, width, height) {
     return right > x && bottom > y ? { x, y, width: right - x, height: bottom - y } : null;
 }
 
+let glass = null;
+
+/** Have what was drawn on a canvas done now: a browser puts it off until the canvas is drawn somewhere, and then does it all at once. */
+export function settle(canvas) {
+    glass ??= surface(1, 1);
+    glass.getContext("2d").drawImage(canvas, 0, 0, 1, 1, 0, 0, 1, 1);
+    glass.width = 1; // lets go of the canvas
+}
+
 /**
  * Fill what is transparent with what lies around it: halve the picture until nothing is left to fill, then lay each size under the next larger.
+ * Yields after every few milliseconds.
  */
-export function fillHoles(canvas) {
+export function* fillHoles(canvas) {
     const sizes = [canvas];
     while (sizes[sizes.length - 1].width > 1 || sizes[sizes.length - 1].height > 1) {
         const from = sizes[sizes.length - 1];
         const half = surface(Math.max(1, from.width >> 1), Math.max(1, from.height >> 1));
         half.getContext("2d").drawImage(from, 0, 0, half.width, half.height);
+        settle(half);
         sizes.push(half);
+        yield;
     }
-    for (let index = sizes.length - 2; index >= 0; index -= 1) {
-        const context = sizes[index].getContext("2d");
+    for (let index = sizes.length - 2; index >= 0; index -= 1) yield* layUnder(sizes[index], sizes[index + 1]);
+}
+
+/** Lay a smaller picture under one with holes, three times, in bands from top to bottom. */
+function* layUnder(canvas, smaller) {
+    const { width, height } = canvas;
+    const context = canvas.getContext("2d");
+    const rows = Math.ceil(BAND_PIXELS / width);
+    for (let top = 0; top < height; top += rows) {
+        context.save();
         context.globalCompositeOperation = "destination-over";
-        for (let time = 0; time < 3; time += 1) context.drawImage(sizes[index + 1], 0, 0, sizes[index].width, sizes[index].height);
-        context.globalCompositeOperation = "source-over";
+        context.beginPath();
+        context.rect(0, top, width, rows);
+        context.clip();
+        for (let time = 0; time < 3; time += 1) context.drawImage(smaller, 0, 0, width, height);
+        context.restore();
+        settle(canvas);
+        yield;
     }
 }
 

@@ -13,6 +13,8 @@ export class Session extends EventTarget {
         this.tool = "brush";
         this.radius = 0.05;
         this.fault = null;
+        this.isChanged = false; // by the person
+        this.isPlayed = false;
         this.plan = readPlan("");
         this.history = new History(text);
         this.#take(text);
@@ -78,6 +80,7 @@ export class Session extends EventTarget {
     commit(mergeKey = null) {
         this.fault = null;
         const changed = this.history.push(writePlan(this.plan), mergeKey);
+        this.isChanged ||= changed;
         this.#tell("plan");
         if (changed) this.#tell("commit");
     }

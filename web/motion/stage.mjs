@@ -313,10 +313,6 @@ export class Stage {
     }
 
     draw() {
-        if (this.preview.isBehind) {
-            this.preview.work();
-            if (this.preview.isBehind) this.schedule();
-        }
         const { base, canvas, preview, timeline } = this;
         base.setTransform(1, 0, 0, 1, 0, 0);
         base.fillStyle = this.background ??= getComputedStyle(this.element).backgroundColor || "#111";
@@ -325,7 +321,7 @@ export class Stage {
         preview.draw(base, this.place, timeline.time);
         if (!timeline.isPlaying) this.#drawTints();
         this.#drawOver();
-        if (this.clearLive && !preview.isBehind) {
+        if (this.clearLive && !preview.isUntinted) {
             this.clearLive = false;
             this.liveCanvas.getContext("2d").clearRect(0, 0, this.liveCanvas.width, this.liveCanvas.height);
         }

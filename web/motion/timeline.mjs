@@ -7,10 +7,10 @@ import { button, h, hasOwnHistory, setIcon, setPressed, toggle } from "./element
 export class Timeline {
     /**
      * @param {{text: (key: string, values?: object) => string, frames: () => number, rate: () => number,
-     *     moved: (time: number) => void}} options `moved` hears every new time, 0 to 1
+     *     moved: (time: number) => void, played: () => void}} options `moved` hears every new time, 0 to 1; `played` when playing begins
      */
-    constructor({ text, frames, rate, moved }) {
-        Object.assign(this, { text, frames, rate, moved });
+    constructor({ text, frames, rate, moved, played }) {
+        Object.assign(this, { text, frames, rate, moved, played });
         this.time = 0;
         this.isPlaying = false;
         this.loops = true;
@@ -81,6 +81,7 @@ export class Timeline {
         if (this.time >= 1) this.time = 0;
         this.pace.begin();
         this.#showPlaying();
+        this.played();
         this.last = null;
         this.request = requestAnimationFrame((now) => this.#tick(now));
     }
@@ -90,6 +91,7 @@ export class Timeline {
         this.isPlaying = false;
         cancelAnimationFrame(this.request);
         this.#showPlaying();
+        this.seekFrame(this.frame); // what is shown is the frame whose number is shown
     }
 
     #tick(now) {

@@ -21,7 +21,11 @@ class Pick extends Tool {
     }
 
     get cursor() {
-        return "default";
+        const { hover, view } = this.desk;
+        const onBox = this.boxes.cursorOver();
+        if (onBox || !hover) return onBox ?? "default";
+        const under = this.desk.moverAt(view.toPlan(hover));
+        return this.held || (under && !under.locked) ? "move" : "default";
     }
 
     get isBusy() {

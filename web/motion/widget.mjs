@@ -6,7 +6,7 @@
 import { Editor } from "./editor.mjs";
 import { h } from "./elements.mjs";
 import { asOneChange, forwardToCanvas, isInPageNode, language, redrawGraph, toast, uploadPicture } from "./host.mjs";
-import { keepDropped, loadPicture, pictureSource } from "./picture.mjs";
+import { choosePicture, keepDropped, loadPicture, pictureChooser, pictureSource } from "./picture.mjs";
 import { emptyPlan, isEmpty, readPlan, writePlan } from "./plan_model.mjs";
 import { Session } from "./session.mjs";
 import { loadText } from "./text.mjs";
@@ -184,9 +184,10 @@ class EditorHolder {
     async #takePicture(file) {
         const { editor, node } = this;
         try {
-            const kept = await uploadPicture(file);
-            asOneChange(() => keepDropped(node, kept));
-            if (pictureSource(node)?.from !== "dropped") editor.say("pictureConnected");
+            const chooser = pictureChooser(node);
+            const kept = await uploadPicture(file, chooser ? "" : "spacetime");
+            asOneChange(() => (chooser ? choosePicture(chooser, kept) : keepDropped(node, kept)));
+            if (!chooser && pictureSource(node)?.from !== "dropped") editor.say("pictureConnected");
             this.look();
         } catch (error) {
             toast("error", editor.text("uploadFailed"), error.message);
