@@ -8,10 +8,11 @@ needs the warped frames at four pixels of each s x s square, so only those are w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,6 +21,7 @@ RESIDUAL_LAYERS = 8  # in every block, in every version
 LARGEST_FLOW = 32.0  # pixels; above it, RIFE 4.0 and 4.1 begin again at half the size
 
 PREFIXES = ("module.", "flownet.")
+_ROW = 8  # channels of which a block's outputs are a multiple
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,25 @@ class IFNetConfig:
         """Whether masks are summed over the blocks (up to 4.6) or each replaces the last."""
         return self.head is None
 
+    def input_order(self, first: bool) -> list[int | None]:
+        """Which channel of a block's weights each channel is that the block is given; None for one that does not count.
+
+        The two frames, each with its features, come first. Then the first block is given the time; others are given it with the flow and
+        the sum of masks, or, where a mask replaces the last one, in place of what the last block's outputs have beside mask and features.
+        """
+        head = self.head.out if self.head else 0
+        frames = [[*range(3 * n, 3 * n + 3), *range(6 + head * n, 6 + head * (n + 1))] for n in (0, 1)]
+        time = 6 + 2 * head
+        mask, flow = time + 1, range(time + 2 + self.features, time + 6 + self.features)
+        order: list[int | None] = [*frames[0], *frames[1]]
+        if first:
+            return [*order, time]
+        if self.adds_masks:
+            return [*order, *flow, mask, time]
+        outputs = [*flow, *range(mask, mask + 1 + self.features)]
+        unused = [None] * (self.outputs - len(outputs))
+        return [*order, *outputs, *unused, time, *[None] * (padded(self.outputs) - self.outputs - 1)]
+
     @property
     def multiple(self) -> int:
         """Height and width have to be multiples of this; versions that may begin again at half the size need twice as much."""
@@ -79,6 +100,11 @@ class IFNetConfig:
             if version == IFNetConfig(version.versions, scales=version.scales, **found):  # type: ignore[arg-type]
                 return version
         raise ValueError(f"expected RIFE 4.0 to 4.26, got {_describe(found)}")
+
+
+def padded(channels: int) -> int:
+    """At least one channel more, and whole rows of `_ROW`, which are copied and enlarged faster than others."""
+    return channels + _ROW - channels % _ROW
 
 
 _NAMED_LARGE = Head("named", 32, 8)
@@ -128,11 +154,20 @@ def canonical_names(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
 class EncodedFrame:
     """A frame as the network wants it, kept from one pair to the next.
 
-    picture: [1, 3, H, W] float32 in 0..1, padded.  features: [1, F, H, W] float32; F is 0 in versions without an encoder.
+    picture: [1, 3, H, W] float32 in 0..1, padded.  layers: [1, 3 + F, H, W] float32, the picture and its features, on a CPU with channels
+    last, as most warping is fastest there; F is 0 in versions without an encoder.
     """
 
     picture: Tensor
-    features: Tensor
+    layers: Tensor
+
+    @classmethod
+    def of(cls, picture: Tensor, features: Tensor) -> EncodedFrame:
+        """From a picture [B, 3, H, W] and its features [B, F, H, W], of any precision and layout."""
+        picture = picture.float()
+        layout = torch.channels_last if picture.device.type == "cpu" else torch.contiguous_format
+        layers = torch.cat([part.contiguous(memory_format=layout) for part in (picture, features.float())], 1)
+        return cls(picture.contiguous(), layers.contiguous(memory_format=layout))
 
 
 class IFNet(nn.Module):
@@ -142,11 +177,8 @@ class IFNet(nn.Module):
         super().__init__()
         self.config = config
         self.pad_align = config.multiple
-        head = config.head.out if config.head else 0
-        first = 2 * (3 + head) + 1
-        later = first + 1 + config.features + 4
         for number, width in enumerate(config.channels):
-            self.add_module(f"block{number}", _Block(first if number == 0 else later, width, config))
+            self.add_module(f"block{number}", _Block(width, config, first=number == 0))
         self.encode = _head(config.head) if config.head else None
 
     @classmethod
@@ -166,7 +198,11 @@ class IFNet(nn.Module):
         return network.requires_grad_(False).eval()
 
     def optimize_layout(self) -> IFNet:
-        """Weights with channels last, as convolutions compute fastest; values and names stay."""
+        """Weights as convolutions compute fastest, for a network whose weights stay as they are: channels last, a layer's gain (`beta`)
+        multiplied into its weights."""
+        for module in self.modules():
+            if isinstance(module, _ResidualLayer):
+                module.multiply_gain()
         return self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def get_dtype(self) -> torch.dtype:
@@ -180,19 +216,23 @@ class IFNet(nn.Module):
 
     def encode_frame(self, frame: Tensor) -> EncodedFrame:
         """A frame [1, 3, H, W] in 0..1, of any size, on the network's device, padded and encoded."""
-        picture = pad_to_multiple(frame.float(), self.pad_align).contiguous()
-        return EncodedFrame(picture, self.extract_features(picture).float())
+        picture = pad_to_multiple(frame.float(), self.pad_align)
+        return EncodedFrame.of(picture, self._features(picture))
 
     def extract_features(self, img: Tensor) -> Tensor:
         """The encoder's features [B, F, H, W] of padded frames [B, 3, H, W]; no channels in versions without an encoder."""
+        return self._features(img).contiguous()
+
+    def _features(self, img: Tensor) -> Tensor:
+        """`extract_features` in any layout."""
         if self.encode is None:
             return img.new_zeros(img.shape[0], 0, *img.shape[2:])
         weights = next(self.encode.parameters())
-        return self.encode(img.to(weights.dtype).contiguous(memory_format=torch.channels_last)).contiguous()
+        return self.encode(img.to(weights.dtype).contiguous(memory_format=torch.channels_last))
 
     def between(self, before: EncodedFrame, after: EncodedFrame, times: Sequence[float]) -> Tensor:
         """Frames [len(times), 3, H, W] float32, still padded, at times in 0..1 between two frames."""
-        timestep = torch.tensor(times, dtype=torch.float32, device=before.picture.device)
+        timestep = torch.tensor(times, dtype=torch.float32, device=before.layers.device)
         return self._interpolate(before, after, timestep, self.config.scales).clamp_(0, 1)
 
     def forward(self, img0: Tensor, img1: Tensor, timestep: Tensor | float = 0.5, cache: Mapping[str, Tensor] | None = None) -> Tensor:
@@ -203,31 +243,33 @@ class IFNet(nn.Module):
         features = [(cache or {}).get(name) for name in ("img0", "img1")]
         times = timestep[:, 0, 0, 0].float() if isinstance(timestep, Tensor) else img0.new_full((img0.shape[0],), timestep).float()
         before, after = (
-            EncodedFrame(image.float(), (self.extract_features(image) if known is None else known).float())
+            EncodedFrame.of(image, self._features(image) if known is None else known)
             for image, known in zip((img0, img1), features, strict=True)
         )
         return self._interpolate(before, after, times, self.config.scales).to(img0.dtype)
 
     def _interpolate(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, scales: tuple[int, ...]) -> Tensor:
         frames = (before, after)
-        grid = _pixel_grid(before.picture)
+        grid = _pixel_grid(before.layers)
         config = self.config
         summed = 5 if config.adds_masks else 4
         total: Tensor | None = None  # flows (and masks, where they are summed) over the blocks so far, at full size
         small = times.new_zeros(0)
         small_scale = 1
         for number, scale in enumerate(scales):
-            joined = self._seen_by_block(frames, times, grid, scale, total, small, small_scale)
-            small = self.get_submodule(f"block{number}")(joined).float().contiguous()
+            joined = _joined(self._seen_by_block(frames, times, grid, scale, total, small, small_scale), self.get_dtype())
+            small = self.get_submodule(f"block{number}")(joined).float()
             del joined
             small_scale = scale if config.residual else 2 * scale
-            small[:, :4] *= small_scale
-            step = _enlarge(small[:, :summed], small_scale)
+            step = small[:, :summed].contiguous()
+            step[:, :4] *= small_scale
+            step = _enlarge(step, small_scale)
             if config.prelu and number == 1 and scales == config.scales and bool(_too_far(step).any()):
                 return self._begin_again_smaller(before, after, times, _too_far(step))
             total = step if total is None else total.add_(step)
-        mask = total[:, 4:5] if config.adds_masks else _enlarge(small[:, 4:5], small_scale)  # type: ignore[index]
-        first, second = (_warp(frame.picture, total[:, part], grid) for frame, part in zip(frames, _DIRECTIONS, strict=True))  # type: ignore[index]
+        assert total is not None
+        mask = total[:, 4:5] if config.adds_masks else _enlarge(small[:, 4:5].contiguous(), small_scale)
+        first, second = (_sampled(frame.picture, place) for frame, place in zip(frames, _places(total, grid).unbind(1), strict=True))
         return torch.lerp(second, first, torch.sigmoid(mask))
 
     def _seen_by_block(
@@ -239,16 +281,22 @@ class IFNet(nn.Module):
         total: Tensor | None,
         small: Tensor,
         small_scale: int,
-    ) -> Tensor:
+    ) -> Iterator[Tensor]:
         """What a block looks at, at 1/scale of the size: the frames as they are for the first one, else warped, and what is known."""
-        pictures = _shrunk_pictures(frames, len(times), scale) if total is None else _shrunk_warps(frames, total, grid, scale)
-        parts = [*pictures, times.view(-1, 1, 1, 1).expand(-1, 1, *pictures[0].shape[2:])]
-        if total is not None:
-            shrunk = _shrink(total, scale)
-            known = small[:, 4 : 5 + self.config.features]
-            parts.append(shrunk[:, 4:] if self.config.adds_masks else _enlarge(known, small_scale // scale))
-            parts.append(shrunk[:, :4] / scale)
-        return _joined(parts, self.get_dtype())
+        time = times.view(-1, 1, 1, 1).expand(-1, 1, frames[0].picture.shape[2] // scale, frames[0].picture.shape[3] // scale)
+        if total is None:
+            yield from (_shrink(frame.layers, scale).expand(len(times), -1, -1, -1) for frame in frames)
+            yield time
+            return
+        yield from _shrunk_warps(frames, _places(total, grid), scale)
+        flow = _shrink(total, scale)
+        if self.config.adds_masks:
+            yield from (flow[:, :4] / scale, flow[:, 4:], time)
+            return
+        known = _enlarge(small, small_scale // scale)
+        torch.div(flow, scale, out=known[:, :4])
+        known[:, self.config.outputs] = time[:, 0]
+        yield known
 
     def _begin_again_smaller(self, before: EncodedFrame, after: EncodedFrame, times: Tensor, far: Tensor) -> Tensor:
         """Each time by itself: where motion was too far for the usual sizes, at half of them."""
@@ -264,16 +312,20 @@ class IFNet(nn.Module):
 
 
 class _Block(nn.Module):
-    """One refinement: what is known at one size -> flow [:, :4], mask [:, 4:5] and features, at that size (up to 4.4: at half of it)."""
+    """One refinement: what is known at one size -> flow [:, :4], mask [:, 4:5] and features, at that size (up to 4.4: at half of it).
 
-    def __init__(self, inputs: int, width: int, config: IFNetConfig) -> None:
+    Its inputs are in the order of `IFNetConfig.input_order`; from 4.5 on its outputs are `padded`.
+    """
+
+    def __init__(self, width: int, config: IFNetConfig, first: bool) -> None:
         super().__init__()
         slopes = config.prelu
         self.residual = config.residual
-        self.conv0 = nn.Sequential(_convolution(inputs, width // 2, 2, slopes), _convolution(width // 2, width, 2, slopes))
+        beginning = _FirstConvolution(width // 2, config.input_order(first))
+        self.conv0 = nn.Sequential(_activated(beginning, slopes), _convolution(width // 2, width, 2, slopes))
         if config.residual:
             self.convblock = nn.Sequential(*(_ResidualLayer(width, config.groups) for _ in range(RESIDUAL_LAYERS)))
-            self.lastconv = nn.Sequential(nn.ConvTranspose2d(width, 4 * config.outputs, 4, 2, 1), nn.PixelShuffle(2))
+            self.lastconv = nn.Sequential(_ShuffledConvolution(width, config.outputs))
         else:
             self.convblock = nn.Sequential(*(_convolution(width, width, 1, slopes) for _ in range(RESIDUAL_LAYERS)))
             self.lastconv = nn.ConvTranspose2d(width, config.outputs, 4, 2, 1)  # type: ignore[assignment]
@@ -288,9 +340,54 @@ class _ResidualLayer(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(width, width, 3, 1, 1, groups=groups)
         self.beta = nn.Parameter(torch.ones(1, width, 1, 1))
+        self._multiplied = False
 
     def forward(self, x: Tensor) -> Tensor:
+        if self._multiplied:
+            return F.leaky_relu_(self.conv(x).add_(x), SLOPE)
         return F.leaky_relu_(torch.addcmul(x, self.conv(x), self.beta), SLOPE)
+
+    def multiply_gain(self) -> None:
+        """Multiply the gain into the weights; what is left of it is 1."""
+        self.conv.weight = nn.Parameter(self.conv.weight * self.beta.view(-1, 1, 1, 1), requires_grad=False)
+        self.conv.bias = nn.Parameter(self.conv.bias * self.beta.flatten(), requires_grad=False)
+        self.beta = nn.Parameter(torch.ones_like(self.beta), requires_grad=False)
+        self._multiplied = True
+
+
+class _FirstConvolution(nn.Conv2d):
+    """Halves the size. Its channels come in `order`: for each, which of the weights' it is; None for one that does not count."""
+
+    def __init__(self, outputs: int, order: Sequence[int | None]) -> None:
+        super().__init__(len([number for number in order if number is not None]), outputs, 3, 2, 1)
+        self._order = order
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, _arranged(self.weight, self._order, 1), self.bias, 2, 1)
+
+
+class _ShuffledConvolution(nn.ConvTranspose2d):
+    """A transposed convolution and the pixel shuffle after it, to four times the size; its outputs are `padded` with zeros.
+
+    They are computed pixel by pixel, so that whole rows of channels are shuffled.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, 4 * outputs, 4, 2, 1)
+        rows = [[4 * channel + pixel for channel in range(outputs)] for pixel in range(4)]
+        self._order = [number for row in rows for number in [*row, *[None] * (padded(outputs) - outputs)]]
+
+    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+        x = F.conv_transpose2d(x, _arranged(self.weight, self._order, 1), _arranged(self.bias, self._order, 0), 2, 1)
+        return rearrange(x, "b (p q c) h w -> b (h p) (w q) c", p=2, q=2).movedim(-1, 1)
+
+
+def _arranged(weight: Tensor, order: Sequence[int | None], dim: int) -> Tensor:
+    """Channels of a weight in another order, zeros for None; channels last."""
+    zeros = weight.narrow(dim, 0, 1) * 0
+    numbers = [weight.shape[dim] if number is None else number for number in order]
+    chosen = torch.cat((weight, zeros), dim).index_select(dim, torch.tensor(numbers, device=weight.device))
+    return chosen.contiguous(memory_format=torch.channels_last) if chosen.ndim == 4 else chosen
 
 
 class _NamedHead(nn.Module):
@@ -318,7 +415,11 @@ def _head(head: Head) -> nn.Module:
 
 
 def _convolution(inputs: int, outputs: int, stride: int, prelu: bool) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, stride, 1), nn.PReLU(outputs) if prelu else _leaky())
+    return _activated(nn.Conv2d(inputs, outputs, 3, stride, 1), prelu)
+
+
+def _activated(convolution: nn.Conv2d, prelu: bool) -> nn.Sequential:
+    return nn.Sequential(convolution, nn.PReLU(convolution.out_channels) if prelu else _leaky())
 
 
 def _leaky() -> nn.Module:
@@ -338,39 +439,76 @@ def pad_to_multiple(frames: Tensor, multiple: int) -> Tensor:
     return F.pad(frames, (0, right, 0, bottom), mode=mode)
 
 
-def _pixel_grid(picture: Tensor) -> Tensor:
-    """[1, H, W, 2] float32: x and y of each pixel as `grid_sample` counts them, from -1 to 1."""
-    (height, width), device = picture.shape[2:], picture.device
-    y, x = torch.meshgrid(torch.linspace(-1, 1, height, device=device), torch.linspace(-1, 1, width, device=device), indexing="ij")
-    return torch.stack((x, y), dim=-1)[None]
-
-
-def _warp(image: Tensor, flow: Tensor, grid: Tensor, picks: int = 1) -> Tensor:
-    """What `flow` [B, 2, h, w] (pixels) points at in `image` [1 or B, C, H, W], seen from the pixels of `grid`.
-
-    picks: the scale at whose four pixels per square to look (see `_picked`); 1 or 2 look from every pixel.
-    """
+def _pixel_grid(image: Tensor) -> Tensor:
+    """[2, H, W] float32: x and y of each pixel."""
     height, width = image.shape[2:]
-    unit = flow.new_tensor([2 / max(width - 1, 1), 2 / max(height - 1, 1)])
-    at = torch.addcmul(_picked(grid, picks, 1), _picked(flow, picks, 2).permute(0, 2, 3, 1), unit)
-    image = image.expand(flow.shape[0], -1, -1, -1)
-    return F.grid_sample(image, at, mode="bilinear", padding_mode="border", align_corners=True)
+    y, x = torch.meshgrid(torch.arange(height, device=image.device), torch.arange(width, device=image.device), indexing="ij")
+    return torch.stack((x, y)).float()
 
 
-def _picked(x: Tensor, scale: int, dim: int) -> Tensor:
-    """Rows and columns (dimensions `dim` and `dim + 1`) of the four middle pixels of each scale x scale square, the only ones that
-    bilinear shrinking by an even scale looks at."""
-    if scale <= 2:
-        return x
-    half = slice(scale // 2 - 1, scale // 2 + 1)
-    x = x.unflatten(dim + 1, (-1, scale)).unflatten(dim, (-1, scale))  # ... h s w s ...
-    x = x.narrow(dim + 1, half.start, 2).narrow(dim + 3, half.start, 2)
-    return x.flatten(dim + 2, dim + 3).flatten(dim, dim + 1)
+def _places(flows: Tensor, grid: Tensor) -> Tensor:
+    """[B, 2, 2, H, W]: x and y (in pixels) of what the flows [B, 4 or more, H, W] point at in each of the two frames."""
+    return flows[:, :4].unflatten(1, (2, 2)) + grid
+
+
+def _sampled(image: Tensor, place: Tensor) -> Tensor:
+    """What lies in `image` [1 or B, C, H, W] at `place` [B, 2, h, w]: between pixels bilinearly, outside as at the edge."""
+    x, y = (at * (2 / max(size - 1, 1)) - 1 for at, size in zip(place.unbind(1), (image.shape[3], image.shape[2]), strict=True))
+    image = image.expand(place.shape[0], -1, -1, -1)
+    return F.grid_sample(image, torch.stack((x, y), dim=-1), mode="bilinear", padding_mode="border", align_corners=True)
+
+
+def _shrunk_warps(frames: Sequence[EncodedFrame], places: Tensor, scale: int) -> Iterator[Tensor]:
+    """[B, C, H / scale, W / scale] for each frame: its layers warped, then shrunk. Only pixels that shrinking looks at are warped."""
+    means = _means_of_rows if places.device.type == "cpu" else _means_by_grid
+    for frame, place in zip(frames, places.unbind(1), strict=True):
+        yield means(frame.layers, _middle_pixels(place, scale) if scale > 1 else place[..., None])
+
+
+def _means_by_grid(image: Tensor, place: Tensor) -> Tensor:
+    """[B, C, h, w]: means over what lies in `image` [1 or B, C, H, W] at the n places of each pixel, `place` [B, 2, h, w, n]."""
+    return F.avg_pool2d(_sampled(image, place.flatten(-2)), (1, place.shape[-1]))
+
+
+def _means_of_rows(image: Tensor, place: Tensor) -> Tensor:
+    """`_means_by_grid` with channels last, as a CPU does it fastest: each is a sum of rows of channels, of which each has its share."""
+    batch, _, height, width, count = place.shape
+    x, left, right = _neighbours(place[:, 0], image.shape[3])
+    y, above, below = _neighbours(place[:, 1], image.shape[2])
+    first = x.add_(y, alpha=image.shape[3])
+    if image.shape[0] > 1:
+        first += torch.arange(batch, dtype=first.dtype).mul_(image[0, 0].numel()).view(-1, 1, 1, 1)
+    numbers, shares = torch.empty(*first.shape, 4, dtype=first.dtype), torch.empty(*first.shape, 4)
+    for corner, (row, column) in enumerate(((above, left), (above, right), (below, left), (below, right))):
+        torch.add(first, corner // 2 * image.shape[3] + corner % 2, out=numbers[..., corner])
+        torch.mul(row, column, out=shares[..., corner])
+    rows = image.movedim(1, -1).reshape(-1, image.shape[1])
+    sums = F.embedding_bag(numbers.view(-1, 4 * count), rows, mode="sum", per_sample_weights=shares.view(-1, 4 * count))
+    return sums.div_(count).view(batch, height, width, -1).movedim(-1, 1)
+
+
+def _neighbours(at: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Coordinates, those outside as at the edge -> the pixel (int32) before each, its share, and the share of the pixel after it."""
+    at = at.nan_to_num(0.0).clamp_(0, size - 1)
+    before = at.floor().clamp_(max=size - 2)
+    after = at.sub_(before)
+    return before.int(), 1 - after, after
+
+
+def _middle_pixels(x: Tensor, scale: int) -> Tensor:
+    """[..., H, W] -> [..., h, w, 4]: the four middle pixels of each scale x scale square, the only ones that bilinear shrinking by an even
+    scale looks at."""
+    middle = (scale // 2 - 1, scale // 2)
+    return torch.stack([x[..., row::scale, column::scale] for row in middle for column in middle], dim=-1)
 
 
 def _shrink(x: Tensor, scale: int) -> Tensor:
     """[B, C, H, W] bilinearly at 1/scale of its size: the mean of the four middle pixels of each square."""
-    return x if scale == 1 else F.avg_pool2d(_picked(x, scale, 2), 2)
+    if scale == 1:
+        return x
+    start = scale // 2 - 1
+    x = x[:, :, start::scale] + x[:, :, start + 1 :: scale]
+    return (x[..., start::scale] + x[..., start + 1 :: scale]).mul_(0.25)
 
 
 def _enlarge(x: Tensor, scale: int) -> Tensor:
@@ -378,38 +516,9 @@ def _enlarge(x: Tensor, scale: int) -> Tensor:
     return x if scale == 1 else F.interpolate(x, scale_factor=float(scale), mode="bilinear")
 
 
-def _layers(frames: Sequence[EncodedFrame]) -> list[tuple[Tensor, slice]]:
-    """Both pictures, then both features where there are any, each with where the flow towards it lies."""
-    layers = [(frame.picture, part) for frame, part in zip(frames, _DIRECTIONS, strict=True)]
-    layers += [(frame.features, part) for frame, part in zip(frames, _DIRECTIONS, strict=True) if frame.features.shape[1]]
-    return layers
-
-
-def _shrunk_pictures(frames: Sequence[EncodedFrame], count: int, scale: int) -> list[Tensor]:
-    """Pictures and features at 1/scale, for a batch of `count`."""
-    return [_shrink(image, scale).expand(count, -1, -1, -1) for image, _ in _layers(frames)]
-
-
-def _shrunk_warps(frames: Sequence[EncodedFrame], flows: Tensor, grid: Tensor, scale: int) -> list[Tensor]:
-    """Pictures and features, warped by the flows, at 1/scale."""
-    warped = [_warp(image, flows[:, part], grid, scale) for image, part in _layers(frames)]
-    return [F.avg_pool2d(image, 2) for image in warped] if scale > 1 else warped
-
-
-def _joined(parts: Sequence[Tensor], dtype: torch.dtype) -> Tensor:
-    """The parts as channels of one tensor in `dtype`, channels last."""
-    batch, _, height, width = parts[0].shape
-    channels = sum(part.shape[1] for part in parts)
-    joined = torch.empty(batch, channels, height, width, dtype=dtype, device=parts[0].device, memory_format=torch.channels_last)
-    torch.cat(list(parts), 1, out=joined) if all(part.dtype == dtype for part in parts) else _fill(joined, parts)
-    return joined
-
-
-def _fill(joined: Tensor, parts: Sequence[Tensor]) -> None:
-    start = 0
-    for part in parts:
-        joined[:, start : start + part.shape[1]] = part
-        start += part.shape[1]
+def _joined(parts: Iterable[Tensor], dtype: torch.dtype) -> Tensor:
+    """The parts as channels of one tensor in `dtype`, channels last; each is let go before the next is made."""
+    return torch.cat([part.contiguous(memory_format=torch.channels_last).to(dtype) for part in parts], 1)
 
 
 def _too_far(step: Tensor) -> Tensor:

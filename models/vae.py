@@ -8,13 +8,15 @@ Architecture: "Wan: Open and Advanced Large-Scale Video Generative Models", arXi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
+
+from .convolutions import FEW_CHANNELS, conv2d_of_doubled, conv3d, conv3d_to_few_channels, infers_on_cpu
 
 # Per-channel statistics of the published Wan 2.1 latents: the denoiser sees (latent - MEAN) / STD.
 LATENT_MEAN = (-0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
@@ -82,13 +84,6 @@ class CausalState:
         return CausalState(self.first, {name: frames.to(device, copy=True) for name, frames in self.past.items()})
 
 
-def conv3d(x: Tensor, weight: Tensor, bias: Tensor | None, padding: Sequence[int]) -> Tensor:
-    """3D convolution of stride 1. PyTorch gives a small float32 clip on a CPU to a kernel that is 2 to 15 times slower than oneDNN's."""
-    if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.is_grad_enabled() and torch.backends.mkldnn.is_available():
-        return torch.mkldnn_convolution(x, weight, bias, tuple(padding), (1, 1, 1), (1, 1, 1), 1)
-    return F.conv3d(x, weight, bias, padding=tuple(padding))
-
-
 class CausalConv3d(nn.Conv3d):
     """3D convolution whose window along time ends at the present frame; the past comes from the state, zeros before the start."""
 
@@ -97,8 +92,16 @@ class CausalConv3d(nn.Conv3d):
         super().__init__(channels_in, channels_out, (kt, kh, kw), padding=(0, kh // 2, kw // 2))
         self.name = ""
 
-    def forward(self, x: Tensor, state: CausalState) -> Tensor:  # type: ignore[override]
-        history = self.kernel_size[0] - 1
+    @property
+    def history(self) -> int:
+        """How many frames of the past the window spans."""
+        return self.kernel_size[0] - 1
+
+    def forward(self, x: Tensor, state: CausalState, in_window: bool = False) -> Tensor:  # type: ignore[override]
+        """The present [B, C, T, H, W] -> its frames. `in_window`: `x` is what `window` gave, the present written to its end."""
+        if in_window:
+            return self._slide(x, state)
+        history = self.history
         if history == 0:
             return conv3d(x, self.weight, self.bias, self.padding)
         past = state.past.get(self.name)
@@ -115,20 +118,60 @@ class CausalConv3d(nn.Conv3d):
         state.past[self.name] = x[:, :, -history:]
         return y
 
+    def window(self, x: Tensor, state: CausalState) -> Tensor:
+        """The past, and behind it uninitialised memory for a present like `x`."""
+        past = state.past.get(self.name)
+        size = (*x.shape[:2], self.history + x.shape[2], *x.shape[3:])
+        window = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last_3d)
+        before = window[:, :, : self.history]
+        before.zero_() if past is None else before.copy_(past)
+        return window
+
+    def _slide(self, window: Tensor, state: CausalState) -> Tensor:
+        beginning = state.past.get(self.name) is None and window.shape[2] == self.history + 1
+        state.past[self.name] = window[:, :, -self.history :]
+        convolve = conv3d_to_few_channels if self.out_channels < FEW_CHANNELS else conv3d
+        if beginning:  # only zeros lie in the past, as above
+            return convolve(window[:, :, -1:], self.weight[:, :, -1:], self.bias, self.padding)
+        return convolve(window, self.weight, self.bias, self.padding)
+
 
 def channel_norm(x: Tensor, gamma: Tensor) -> Tensor:
     """x [N, C, ...] divided by the root mean square of its channels, times gamma [C, ...]."""
+    if infers_on_cpu(x):
+        return _normalize_into(torch.empty_like(x), x, gamma)
     inverse_length = torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-24)
-    gain = (gamma * x.shape[1] ** 0.5).to(x.dtype)
-    if torch.is_grad_enabled() or x.device.type != "cpu":
-        return x * inverse_length * gain
-    # Spread out first: over fewer channels than a vector register holds, PyTorch multiplies by one number at a time.
-    return torch.empty_like(x).copy_(inverse_length).mul_(x).mul_(gain)
+    return x * inverse_length * _gain(x, gamma)
+
+
+def _gain(x: Tensor, gamma: Tensor) -> Tensor:
+    return (gamma * x.shape[1] ** 0.5).to(x.dtype)
+
+
+def _normalize_into(out: Tensor, x: Tensor, gamma: Tensor) -> Tensor:
+    """`channel_norm` written to `out`."""
+    gain = _gain(x, gamma)
+    inverse_length = torch.linalg.vector_norm(x, dim=1, keepdim=True).clamp_(min=1e-12).reciprocal_()
+    rows, lengths = out.movedim(1, -1), inverse_length.movedim(1, -1)
+    if not rows[0].is_contiguous():
+        return out.copy_(inverse_length).mul_(x).mul_(gain)
+    # As matrix products: over fewer channels than a vector register holds, PyTorch multiplies by one number at a time.
+    for made, length in zip(rows, lengths):
+        torch.mm(length.reshape(-1, 1), gain.view(1, -1), out=made.view(-1, x.shape[1]))
+    return out.mul_(x)
 
 
 def norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
     """`channel_norm`, then SiLU; kept in one function because a compiler fuses it into one pass over memory."""
-    return F.silu(channel_norm(x, gamma), inplace=not torch.is_grad_enabled())
+    inverse_length = torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-24)
+    return F.silu(x * inverse_length * _gain(x, gamma), inplace=not torch.is_grad_enabled())
+
+
+def _norm_silu_conv(x: Tensor, gamma: Tensor, conv: CausalConv3d, state: CausalState) -> Tensor:
+    """`norm_silu` and the convolution after it, without a copy between them: on a CPU, without gradients."""
+    window = conv.window(x, state)
+    F.silu(_normalize_into(window[:, :, conv.history :], x, gamma), inplace=True)
+    return conv(window, state, in_window=True)
 
 
 class ChannelNorm(nn.Module):
@@ -162,6 +205,10 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor, state: CausalState) -> Tensor:
         norm1, _, conv1, norm2, _, _, conv2 = self.residual
+        if infers_on_cpu(x) and self.norm_silu is norm_silu:
+            y = _norm_silu_conv(x, norm1.gamma, conv1, state)
+            y = _norm_silu_conv(y, norm2.gamma, conv2, state)
+            return y.add_(x if self.shortcut is None else self.shortcut(x, state))
         y = conv1(self.norm_silu(x, norm1.gamma), state)
         y = conv2(self.norm_silu(y, norm2.gamma), state)
         return y + (x if self.shortcut is None else self.shortcut(x, state))
@@ -222,12 +269,17 @@ class Upsample(nn.Module):
             start = 1 if state.first else 0  # the very first frame stays single
             if x.shape[2] > start:
                 doubled = self.time_conv(x[:, :, start:], state)
-                doubled = _channels_last(rearrange(doubled, "b (two c) t h w -> b c (t two) h w", two=2))
+                doubled = rearrange(doubled, "b (two c) t h w -> b (t two) h w c", two=2).movedim(-1, 1)  # channels stay last
                 x = torch.cat([x[:, :, :start], doubled], dim=2) if start else doubled
-        return _per_frame(self.resample, x)
+        return _per_frame(self._double if infers_on_cpu(x) else self.resample, x)
+
+    def _double(self, frames: Tensor) -> Tensor:
+        """`resample`, with less work."""
+        conv = self.resample[1]
+        return conv2d_of_doubled(frames, conv.weight, conv.bias)
 
 
-def _per_frame(layer: nn.Module, x: Tensor) -> Tensor:
+def _per_frame(layer: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Apply a 2D layer to every frame of [B, C, T, H, W]."""
     y = layer(rearrange(x, "b c t h w -> (b t) c h w"))
     return rearrange(y, "(b t) c h w -> b c t h w", b=x.shape[0])
@@ -247,7 +299,7 @@ class _CausalNetwork(nn.Module):
         for layer in layers:
             x = layer(x, state)
         norm, act, conv = head
-        y = conv(act(norm(x)), state)
+        y = _norm_silu_conv(x, norm.gamma, conv, state) if infers_on_cpu(x) else conv(act(norm(x)), state)
         state.first = False
         return y
 

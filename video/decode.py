@@ -12,7 +12,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..models.vae import CausalState, CausalVideoVAE, conv3d
+from ..models.convolutions import conv3d
+from ..models.vae import CausalState, CausalVideoVAE
 from .interrupt import interruptible, layers_of
 
 LOOP_WARM_UP = 38

@@ -15,6 +15,7 @@ from . import interrupt
 from .decode import fastest_cpu_dtype
 from .host_video import LazyVideo, stream_of
 from .interpolate import FlowInterpolator, Interpolator, RifeInterpolator, Rules, interpolated, multiplied_rate, target_rate
+from .prefetch import read_ahead
 from .scenes import DEFAULT_THRESHOLD
 from .stream import FrameStream, Needs, as_float
 
@@ -49,14 +50,18 @@ def interpolate_video(
         raise ValueError(f"{NODE}: expected a cut threshold of 0 to 1, got {cut_threshold:g}; use {DEFAULT_THRESHOLD}")
     rules = Rules(cut_threshold, repair_repeats, loop)
     method = _flow_method(source) if model is None else _model_method(model, source)
+    if comfy.model_management.is_device_cpu(method.device):
+        # what makes the frames runs beside this network: each leaves cores idle between its layers, and in small ones
+        source = read_ahead(source, ahead=1)
     return LazyVideo(interpolated(source, rate, method.open, NODE, rules, method.needs))
 
 
 class _Method:
-    """How frames between are made: `open` when they are asked for, and what that takes."""
+    """How frames between are made: `open` when they are asked for, what that takes, and where they are computed."""
 
-    def __init__(self, needs: Needs) -> None:
+    def __init__(self, needs: Needs, device: torch.device) -> None:
         self.needs = needs
+        self.device = device
 
     def open(self) -> Interpolator:
         raise NotImplementedError
@@ -85,12 +90,11 @@ def _model_method(patcher: Any, source: FrameStream) -> _Method:
 
 class _Flow(_Method):
     def __init__(self, memory: int) -> None:
-        super().__init__(Needs(device=memory))
+        super().__init__(Needs(device=memory), comfy.model_management.get_torch_device())
 
     def open(self) -> Interpolator:
-        device = comfy.model_management.get_torch_device()
-        comfy.model_management.free_memory(self.needs.device, device)
-        return FlowInterpolator(device)
+        comfy.model_management.free_memory(self.needs.device, self.device)
+        return FlowInterpolator(self.device)
 
 
 class _Rife(_Method):
@@ -99,10 +103,10 @@ class _Rife(_Method):
     def __init__(self, patcher: Any, network: IFNet, source: FrameStream) -> None:
         self._patcher = patcher
         self._each = network.memory_used_forward((1, source.height + network.pad_align, source.width + network.pad_align), torch.float32)
-        super().__init__(Needs(device=self._each))
+        super().__init__(Needs(device=self._each), patcher.load_device)
 
     def open(self) -> Interpolator:
-        device = self._patcher.load_device
+        device = self.device
         dtype = fastest_cpu_dtype() if comfy.model_management.is_device_cpu(device) else self._patcher.model_dtype()
         weights = {name: tensor.detach().to("cpu", dtype, copy=True) for name, tensor in self._patcher.model.state_dict().items()}
         network = IFNet.from_state_dict(weights, assign=True).optimize_layout()
@@ -118,11 +122,11 @@ class _HostNetwork(_Method):
     def __init__(self, patcher: Any, source: FrameStream) -> None:
         self._patcher = patcher
         shape = (1, source.height, source.width, 3)
-        super().__init__(Needs(device=int(patcher.model.memory_used_forward(shape, torch.float32))))
+        super().__init__(Needs(device=int(patcher.model.memory_used_forward(shape, torch.float32))), patcher.load_device)
 
     def open(self) -> Interpolator:
         loaded = _Loaded(self._patcher, self.needs.device)
-        return _Kept(HostInterpolator(self._patcher.model, self._patcher.load_device, self._patcher.model_dtype()), loaded)
+        return _Kept(HostInterpolator(self._patcher.model, self.device, self._patcher.model_dtype()), loaded)
 
 
 class _Loaded:

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from . import interrupt
-from .stream import FrameStream, Meter, meter
+from .stream import FrameStream, Meter, Needs, meter
 
 AHEAD = 2
 """Chunks that wait for the consumer; one more is in its hands and one is being made."""
+_CHUNK_FRAMES = 4
 _POLL = 0.05  # seconds between two looks at whether the other side ended
 
 
@@ -39,13 +40,14 @@ def read_ahead(stream: FrameStream, watch: Meter | None = None, ahead: int = AHE
     to the reader. When the reader closes the iterator, the worker ends before the next layer or chunk, its stages are closed, it is joined.
 
     Args:
-        watch: collects the times of the stages that the worker runs.
+        watch: collects the times of the stages that the worker runs. Without one, the reader's meter counts its waiting as the stage's.
     """
 
     def make_chunks(first: int) -> Iterator[Tensor]:
         return _from_worker(lambda: stream.chunks(first), watch, ahead)
 
-    return replace(stream, make_chunks=make_chunks, sources=(stream,))
+    waiting = 12 * _CHUNK_FRAMES * stream.width * stream.height * ahead
+    return replace(stream, make_chunks=make_chunks, sources=(stream,), needs=Needs(ram=waiting))
 
 
 def _from_worker(start: Callable[[], Generator[Tensor, None, None]], watch: Meter | None, ahead: int) -> Generator[Tensor, None, None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import threading
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -190,6 +191,26 @@ def test_everything_is_known_before_anything_is_made_and_the_file_is_right(room:
     assert abs(saved.audio["waveform"].shape[-1] / saved.audio["sample_rate"] - 0.75) < 0.1
     trimmed = made.as_trimmed(0.25, 0.25)
     assert torch.equal(frames_of(trimmed), frames_of(made)[6:12])
+
+
+def test_the_frames_are_made_in_a_thread_of_their_own(pack: ModuleType, room: ModuleType) -> None:
+    stream = importlib.import_module(f"{pack.__name__}.video.stream")
+    video_of = importlib.import_module(f"{pack.__name__}.video.host_video").LazyVideo
+    makers = []
+
+    def make_chunks(first: int) -> Iterator[torch.Tensor]:
+        makers.append(threading.current_thread())
+        yield from images(20)[first:].split(4)
+
+    source = stream.FrameStream("Maker", 90, 60, 20, Fraction(8), make_chunks)
+    made = room.interpolate_video(video_of(source), multiplier=2).stream
+    chunks = made.chunks()
+    assert torch.equal(next(chunks)[0], images(1)[0]) and next(chunks).shape == (1, 60, 90, 3)
+    assert makers[0] is not threading.current_thread()
+    chunks.close()
+    assert not makers[0].is_alive()
+    assert sum(stage.needs.ram for stage in made.chain()) >= 4 * 60 * 90 * 12  # a chunk that waits
+    assert torch.equal(torch.cat(list(made.chunks(10)))[::2], images(20)[5:])
 
 
 def test_a_cancelled_save_leaves_no_file(room: ModuleType, tmp_path: Path) -> None:

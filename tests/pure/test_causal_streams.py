@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
+from support.compare import relative_error
 from support.tiny_weights import random_vae
 from torch import Tensor
 
@@ -45,6 +48,24 @@ def test_decode_in_one_network_call_is_the_streamed_decode(vae: CausalVideoVAE) 
 def test_streamed_encode_does_not_depend_on_how_frames_arrive(vae: CausalVideoVAE, sizes: list[int]) -> None:
     streamed = torch.cat(list(vae.encode_stream(video(17).split(sizes, dim=2))), dim=2)
     assert torch.equal(streamed, vae.encode(video(17)))
+
+
+def test_gradients_flow_through_the_same_network(vae: CausalVideoVAE) -> None:
+    """Without gradients a CPU is given other forms of the same sums, in float32 and with weights in any layout."""
+    with torch.enable_grad():
+        decoded, encoded = vae.decode(latents(9)), vae.encode(video(9))
+    for network in (vae, copy.deepcopy(vae).optimize_layout()):
+        with torch.no_grad():
+            assert relative_error(network.decode(latents(9)), decoded) <= 1e-5
+            assert relative_error(network.encode(video(9)), encoded) <= 1e-5
+
+
+@torch.no_grad()
+def test_a_batch_is_its_clips(vae: CausalVideoVAE) -> None:
+    two = torch.cat([latents(9), latents(9).flip(2)])
+    torch.testing.assert_close(vae.decode(two), torch.cat([vae.decode(one) for one in two.split(1)]), rtol=1e-4, atol=1e-5)
+    clips = torch.cat([video(9), video(9).flip(2)])
+    torch.testing.assert_close(vae.encode(clips), torch.cat([vae.encode(one) for one in clips.split(1)]), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("cut", (1, 2, 4))

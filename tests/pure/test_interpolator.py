@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from rooms.models.interpolator import IFNet, IFNetConfig, canonical_names
+from rooms.models.interpolator import IFNet, IFNetConfig, _means_by_grid, _means_of_rows, canonical_names
 from support.compare import PARITY, relative_error
 from support.plain_rife import PUBLISHED, checkpoint, interpolate
 from torch.nn import functional as F
@@ -57,6 +57,33 @@ def test_every_version_is_the_plain_maths(name: str) -> None:
     expected = [interpolate(version, canonical_names(tensors), first, second, time) for time in (0.5, 0.2)]
     assert relative_error(at(network, first, second, 0.5, 0.2), torch.cat(expected)) <= PARITY
     assert not torch.allclose(expected[0], expected[1], atol=1e-3)
+
+
+@pytest.mark.parametrize("places", [1, 4])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_cpu_warps_as_other_devices_do(frames: int, places: int) -> None:
+    """As sums of rows of channels, not through a grid: inside the picture, on its last pixels, and outside."""
+    generator = torch.Generator().manual_seed(1)
+    image = torch.rand(frames, 7, 32, 64, generator=generator).contiguous(memory_format=torch.channels_last)
+    place = torch.rand(3, 2, 16, 9, places, generator=generator) * torch.tensor([90.0, 50.0]).view(2, 1, 1, 1) - 10
+    place[0, :, 0, 0] = torch.tensor([63.0, 31.0]).view(2, 1)
+    place[0, :, 0, 1] = -torch.inf
+    place[0, :, 0, 2] = torch.inf
+    rows, grid = _means_of_rows(image, place), _means_by_grid(image, place)
+    assert relative_error(rows, grid) <= PARITY
+    assert torch.allclose(rows[0, :, 0, 0], image[0, :, -1, -1]) and torch.allclose(rows[0, :, 0, 1], image[0, :, 0, 0])
+    assert rows.is_contiguous(memory_format=torch.channels_last)
+    assert _means_of_rows(image, torch.full_like(place, torch.nan)).isfinite().all()
+
+
+def test_a_network_that_was_laid_out_twice_is_the_same() -> None:
+    network = IFNet.from_state_dict(checkpoint(PUBLISHED["4.25"], random=True))
+    first, second = two_frames(64, 128)
+    expected = at(network, first, second, 0.3)
+    for _ in range(2):
+        assert relative_error(at(network.optimize_layout(), first, second, 0.3), expected) <= PARITY
+    again = IFNet.from_state_dict(network.state_dict())
+    assert relative_error(at(again, first, second, 0.3), expected) <= PARITY
 
 
 def test_what_only_training_used_is_left_out() -> None:
