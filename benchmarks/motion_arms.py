@@ -7,8 +7,6 @@ changes the MODEL for each clip, so that its clips are made one by one.
 from __future__ import annotations
 
 import hashlib
-import math
-import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -18,8 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from training.follow_truth import follow_truth
+
 from .host_process import room
-from .motion_cases import FIRST_SEED, Case
+from .motion_cases import Case
 from .motion_figures import NONE, TIME_TO_MOVE, TRUTH, WAN_MOVE, Points, clip_figures
 
 FPS = 16.0
@@ -187,44 +187,18 @@ def _of_parts(wanted: Any, choose: Callable[[Any], bool]) -> np.ndarray:
     return np.array([choose(part) for part in wanted.parts])[wanted.owner]
 
 
-@torch.inference_mode()
 def follow_rendered(count: int, size: int, frames: int) -> Iterator[dict[str, Any]]:
     """The follower alone on held-out clips of the world, whose points are known: what is counted of each clip.
 
     It is told a wrong way for each thing, as from a plan that the video does not keep to. Points count until they are first hidden.
     """
-    from training.world import render, sample_scene
-
-    follow = room("motion.follow")
+    follower = room("motion.follow").Follower
     for number in range(count):
-        style = ("collage", "picture_book")[number % 2]
-        scene = sample_scene(random.Random(FIRST_SEED + number), "held_out", style)
-        clip = render([scene], frames, size, size)
-        labels = torch.full((size, size), -1)
-        for index, mask in enumerate(clip.masks[0, 0]):
-            labels[mask] = index
-        kept = clip.visibility[0, 0] & (clip.owners[0] >= -1)
-        owners, truth = clip.owners[0][kept], clip.tracks[0][:, kept]
-        seen = clip.visibility[0][:, kept].cumprod(0).bool()
-        follower = follow.Follower(clip.video[0, 0].permute(1, 2, 0), truth[0], owners, labels)
-        wrong = _wrong_way(number, size) * torch.linspace(0, 1, frames)[:, None]
-        places, found = [truth[0]], [torch.ones(len(owners), dtype=torch.bool)]
-        for frame in range(1, frames):
-            place, sure = follower.step(clip.video[0, frame].permute(1, 2, 0), truth[0] + wrong[frame])
-            places.append(place)
-            found.append(sure)
-        errors = (torch.stack(places) - truth).norm(dim=-1)
-        errors[~seen] = torch.nan
-        errors[0] = torch.nan
-        on_things = owners >= 0
-        if not errors[:, on_things].isfinite().any():
+        clip = follow_truth(follower, number, size, frames)
+        errors = clip.errors[:, clip.on_things]
+        if not errors.isfinite().any():
             continue
-        sure_of = torch.stack(found)[:, on_things][errors[:, on_things].isfinite()].float().mean()
+        sure_of = clip.found[:, clip.on_things][errors.isfinite()].float().mean()
         nothing = np.full((frames, 0), np.nan)
-        moving = Points(errors[:, on_things].numpy(), float(sure_of))
-        yield {"kind": style.replace("_", " "), **clip_figures(moving, Points(nothing), Points(errors[:, ~on_things].numpy()))}
-
-
-def _wrong_way(number: int, size: int) -> Tensor:
-    angle = random.Random(number).uniform(-math.pi, math.pi)
-    return 0.3 * size * torch.tensor([math.cos(angle), math.sin(angle)])
+        moving, around = Points(errors.numpy(), float(sure_of)), Points(clip.errors[:, ~clip.on_things].numpy())
+        yield {"kind": clip.style.replace("_", " "), **clip_figures(moving, Points(nothing), around)}

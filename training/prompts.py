@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -38,18 +38,36 @@ def held_out_prompts(count: int, languages: Iterable[str] = LANGUAGES, seed: int
 
     One thing that travels left, right, up or down, before a still camera; otherwise as the world draws them.
     """
+    return draw_prompts(count, travels_straight, languages, f"held-out prompts {seed}")
+
+
+def draw_prompts(count: int, accepts: Callable[[Scene], bool], languages: Iterable[str] = LANGUAGES, seed: str = "") -> list[Prompt]:
+    """Prompts of held-out scenes that are accepted, in the languages by turns."""
     languages = tuple(languages)
-    generator = random.Random(f"held-out prompts {seed}")
+    generator = random.Random(seed)
     prompts: list[Prompt] = []
     while len(prompts) < count:
         scene = sample_scene(generator, "held_out")
-        thing = scene.things[0]
-        if len(scene.things) > 1 or scene.camera != "still" or not MOTIONS[thing.motion].translates or thing.direction not in STRAIGHT:
-            continue
-        language = languages[len(prompts) % len(languages)]
-        text, stated = caption_and_attributes(scene, generator, language)
-        prompts.append(Prompt(text, language, _wanted(stated), scene))
+        if accepts(scene):
+            prompts.append(_prompt(scene, generator, languages[len(prompts) % len(languages)]))
     return prompts
+
+
+def in_languages(scene: Scene, languages: Iterable[str], seed: str) -> list[Prompt]:
+    """Prompts of one scene that state the same in each of the languages."""
+    return [_prompt(scene, random.Random(seed), language) for language in languages]
+
+
+def travels_straight(scene: Scene) -> bool:
+    """One thing that travels left, right, up or down, before a still camera."""
+    thing = scene.things[0]
+    alone = len(scene.things) == 1 and scene.camera == "still"
+    return alone and MOTIONS[thing.motion].translates and thing.direction in STRAIGHT
+
+
+def _prompt(scene: Scene, generator: random.Random, language: str) -> Prompt:
+    text, stated = caption_and_attributes(scene, generator, language)
+    return Prompt(text, language, _wanted(stated) if len(scene.things) == 1 else {}, scene)
 
 
 def read_prompts(path: Path) -> list[Prompt]:

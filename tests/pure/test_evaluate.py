@@ -12,9 +12,11 @@ import pytest
 import torch
 
 from training.checker import LOOKS, MARK, Checker, follow, load_checker, prepare
-from training.evaluate import FILES, Row, load_models, prompt_rows, table
+from training.evaluation import FILES, load_models
+from training.measure_prompts import held_out_scenes, language_rows, rate_rows
 from training.measures import Verdict, judge, rates, rendered_truth
-from training.prompts import Prompt, held_out_prompts, named_labels, read_prompts
+from training.prompts import Prompt, held_out_prompts, in_languages, named_labels, read_prompts
+from training.rows import Row, table
 from training.train_checker import move, random_scene
 from training.verdict_sheet import verdict_sheet
 from training.world import LABELS, is_held_out
@@ -150,13 +152,36 @@ def test_the_readers_marks_move_with_the_pictures_they_mark() -> None:
     assert any(not torch.equal(move(video, marks, generator)[1], marks) for _ in range(3))
 
 
+def test_prompts_of_one_scene_state_the_same_in_both_languages() -> None:
+    for number, scene in enumerate(held_out_scenes(40)):
+        english, chinese = in_languages(scene, ("en", "zh"), f"caption {number}")
+        assert english.text.isascii() and not chinese.text.isascii()
+        assert english.wanted == chinese.wanted and {"kind", "colour", "direction"} <= set(english.wanted)
+
+
+def test_languages_are_compared_on_the_same_scenes() -> None:
+    verdicts = []
+    for number, scene in enumerate(held_out_scenes(20)):
+        for prompt in in_languages(scene, ("en", "zh"), f"caption {number}"):
+            right = dict.fromkeys(prompt.wanted, True) | {"colour": prompt.language == "en" or number % 2 == 0}
+            verdicts.append(Verdict(prompt, {}, right))
+    rows = {row.name: row for row in language_rows(verdicts)}
+    assert (rows["Chinese = English, thing"].value, rows["Chinese = English, thing"].met) == (0, True)
+    colour = rows["Chinese = English, colour"]
+    assert (colour.value, colour.met, colour.count) == (0.5, False, 20)
+    assert "English 100.0%, Chinese 50.0%" in colour.note
+    assert rows["Chinese = English, all three"].value == 0.5
+    assert language_rows(verdicts[::2]) == [], "one language alone is compared with nothing"
+
+
 def test_the_table_says_what_is_met(verdicts: list[Verdict]) -> None:
-    good, bad = Row("a", 31.0, "dB", 4, 30.0), Row("b", 1.5, "dB", 4, 1.0, at_most=True)
+    good, bad = Row("a", 31.0, "dB", 4, 30.0, error=0.25), Row("b", 0.015, "%", 4, 0.01, at_most=True, reader=0.9, reader_vae=0.8)
     assert (good.met, bad.met, Row("c", 1.0).met) == (True, False, None)
-    lines = table([good, bad, *prompt_rows(verdicts)]).splitlines()
-    assert lines[1].split()[:8] == ["a", "31.00", "dB", "4", ">=", "30.00", "dB", "yes"]
-    assert lines[2].split()[:8] == ["b", "1.50", "dB", "4", "<=", "1.00", "dB", "no"]
-    assert any(line.startswith("all three, zh") for line in lines)
+    lines = table([good, bad, *rate_rows(verdicts)]).splitlines()
+    assert lines[1].split() == ["a", "31.00", "dB", "4", ">=", "30.00", "dB", "yes", "+-0.25", "dB"]
+    assert lines[2].split() == ["b", "1.5%", "4", "<=", "1.0%", "no", "90.0%", "80.0%"]
+    assert any(line.startswith("all three") for line in lines)
+    assert [Row.from_dict(row.as_dict()) for row in (good, bad)] == [good, bad]
 
 
 def test_the_sheet_shows_every_clip_in_order_with_its_verdict(verdicts: list[Verdict], clips: torch.Tensor) -> None:

@@ -16,12 +16,13 @@ from PIL import Image
 from rooms.motion.plan import from_data
 from rooms.motion.tracks import plan_tracks
 
-from benchmarks import motion, motion_arms, motion_cases
+from benchmarks import motion, motion_arms
 from benchmarks.motion_arms import Measured, Outcome
 from benchmarks.motion_cases import COLLAGE, PHOTOGRAPH, PICTURE_BOOK, Case, held_out_cases, own_cases
 from benchmarks.motion_figures import ARMS, NONE, TIME_TO_MOVE, TRUTH, WAN_MOVE, Points, clip_figures, summary, verdicts
 from benchmarks.motion_page import eight_regions, painting
 from benchmarks.motion_plots import SIZE, Sheet, curves
+from training import photographs as photographs_module
 
 SIDE = 48
 NOTHING = Points(np.full((3, 0), np.nan))
@@ -34,13 +35,13 @@ def no_photographs(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(photograph: Any) -> bytes:
         raise RuntimeError("not here")
 
-    monkeypatch.setattr(motion_cases, "_content", absent)
+    monkeypatch.setattr(photographs_module, "content", absent)
 
 
 @pytest.fixture
 def photographs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = picture_file(tmp_path / "one.png")
-    monkeypatch.setattr(motion_cases, "_content", lambda photograph: file.read_bytes())
+    monkeypatch.setattr(photographs_module, "content", lambda photograph: file.read_bytes())
 
 
 def picture_file(file: Path, width: int = 80, height: int = 60) -> Path:
