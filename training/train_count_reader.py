@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor
 
-from training.checker import LOOKS, SIDE, Checker, load_checker
-from training.count_reader import WEIGHTS, CountReader, look_features
+from training.checker import LOOKS, MARK, SIDE, Checker, load_checker
+from training.count_reader import FEATURES, WEIGHTS, CountReader, look_features
 from training.run import Average
 from training.train_checker import SPACING, spoil
 from training.world import FPS, Scene, render, sample_scene
@@ -46,7 +46,7 @@ def examples(checker: Checker, scenes: list[Scene], generator: torch.Generator) 
 
     A third of the clips is rendered at twice the size, half are mirrored, all are spoilt in their own ways.
     """
-    features = []
+    features = torch.empty(len(scenes), LOOKS, FEATURES, MARK, MARK, dtype=torch.float16)
     for start in range(0, len(scenes), AT_ONCE):
         some = scenes[start : start + AT_ONCE]
         side = 2 * SIDE if start // AT_ONCE % 3 == 0 else SIDE
@@ -56,8 +56,8 @@ def examples(checker: Checker, scenes: list[Scene], generator: torch.Generator) 
         mirrored = torch.rand(len(some), 1, 1, 1, 1, generator=generator) < 0.5
         video = spoil(torch.where(mirrored, video.flip(-1), video), generator)
         looks = torch.cat([video, video - video.mean(1, keepdim=True)], dim=2)
-        features.append(look_features(checker, looks).half())
-    return torch.cat(features), torch.tensor([len(scene.things) - 1 for scene in scenes])
+        features[start : start + AT_ONCE] = look_features(checker, looks).half()
+    return features, torch.tensor([len(scene.things) - 1 for scene in scenes])
 
 
 def share_right(reader: CountReader, features: Tensor, numbers: Tensor) -> list[float]:
@@ -98,7 +98,7 @@ def train(clips: int, epochs: int, seed: int, out: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=9600, help="rendered clips to train on (9600, about 3 GB)")
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--threads", type=int, default=1)
