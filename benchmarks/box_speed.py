@@ -11,14 +11,13 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from .host_process import ArmFailed, measure
+from .host_process import ArmFailed, machine, measure
 from .stream import STOCK_BEST, STOCK_DEFAULTS, judge, positive, table
 
 ARMS = "benchmarks.box_speed_arms"
@@ -47,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # of the processes that are started
-    numbers: dict[str, Any] = {"machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine()}}
+    numbers: dict[str, Any] = {"machine": machine()}
     numbers["settings"] = {name: vars(options)[name] for name in ("prompt", "size", "frames", "rounds", "clips", "threads")}
     failed = 0
     with tempfile.TemporaryDirectory(prefix="spacetime-bench-") as folder:

@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -89,6 +90,11 @@ def _read(process: subprocess.Popen[str], timeout: float | None, on_progress: Ca
         process.wait()
         process.stdout.close()
     return said, not late.is_set()
+
+
+def machine() -> dict[str, str]:
+    """What the numbers were measured on, to be written beside them."""
+    return {"system": platform.platform(), "processor": platform.processor() or platform.machine()}
 
 
 def find_host() -> Any:

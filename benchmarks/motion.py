@@ -13,13 +13,13 @@ import dataclasses
 import itertools
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .host_process import machine
 from .interpolate import load_host
 from .motion_cases import PHOTOGRAPH, TEMPLATE, Case, held_out_cases, own_cases
 from .motion_figures import ARMS, TITLES, TRUTH, summary, table_rows, verdicts
@@ -36,7 +36,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace) -> None:
         self.options = options
         self.numbers: dict[str, Any] = _kept(options)
-        self.numbers["machine"] = {"system": platform.platform(), "processor": platform.processor() or platform.machine()}
+        self.numbers["machine"] = machine()
 
     def write(self) -> None:
         """The numbers so far into --json; the file is never half written."""

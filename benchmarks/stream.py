@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -17,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .host_process import ArmFailed, measure
+from .host_process import ArmFailed, machine, measure
 
 ARMS = "benchmarks.stream_arms"
 STOCK_DEFAULTS = ["--cpu"]
@@ -51,7 +50,7 @@ class Bench:
     def __init__(self, options: argparse.Namespace, folder: Path) -> None:
         self.options = options
         self.folder = folder
-        self.numbers: dict[str, Any] = {"machine": {"system": platform.platform(), "processor": platform.processor() or platform.machine()}}
+        self.numbers: dict[str, Any] = {"machine": machine()}
         self._weights: str | None = None
 
     def arm(self, name: str, flags: list[str], **options: Any) -> dict[str, Any]:

@@ -140,6 +140,11 @@ def channel_norm(x: Tensor, gamma: Tensor) -> Tensor:
     """x [N, C, ...] divided by the root mean square of its channels, times gamma [C, ...]."""
     if infers_on_cpu(x):
         return _normalize_into(torch.empty_like(x), x, gamma)
+    return _normalized(x, gamma)
+
+
+def _normalized(x: Tensor, gamma: Tensor) -> Tensor:
+    """`channel_norm` as anything differentiates and compiles it."""
     inverse_length = torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-24)
     return x * inverse_length * _gain(x, gamma)
 
@@ -163,8 +168,7 @@ def _normalize_into(out: Tensor, x: Tensor, gamma: Tensor) -> Tensor:
 
 def norm_silu(x: Tensor, gamma: Tensor) -> Tensor:
     """`channel_norm`, then SiLU; kept in one function because a compiler fuses it into one pass over memory."""
-    inverse_length = torch.rsqrt(x.square().sum(dim=1, keepdim=True) + 1e-24)
-    return F.silu(x * inverse_length * _gain(x, gamma), inplace=not torch.is_grad_enabled())
+    return F.silu(_normalized(x, gamma), inplace=not torch.is_grad_enabled())
 
 
 def _norm_silu_conv(x: Tensor, gamma: Tensor, conv: CausalConv3d, state: CausalState) -> Tensor:

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.vae import denormalize_latent
 from motion.backends.wan_move import move_cells
 from training.evaluation import FRAMES, Evaluation, Models, Sampler
 from training.follow_truth import follow_truth
@@ -26,6 +25,7 @@ from training.measure_frames import known_channels
 from training.motion_cases import COLLAGE, FIRST_SEED, PHOTOGRAPH, Case, busiest_box, on_photograph, on_scene
 from training.photographs import PHOTOGRAPHS, Box, open_photographs, own_pictures, read_square
 from training.rooms import room
+from training.round_trip import decoded
 from training.rows import Row
 from training.sampling import sample
 
@@ -127,8 +127,7 @@ def steered_clips(models: Models, moved: Tensor, plain: Tensor, seeds: list[int]
     guidance = 1.0 if moved is plain else sampler.guidance  # both predictions are the same one
     with torch.autocast("cpu", torch.bfloat16):
         latent = sample(predict, noise, moved, text, no_text, sampler.steps, guidance, sampler.shift)
-    dtype = next(models.vae.parameters()).dtype
-    return torch.cat([models.vae.decode_chunk(denormalize_latent(one[None]).to(dtype)).float().clamp(-1, 1) for one in latent])
+    return decoded(models.vae, latent)
 
 
 def follower_errors(evaluation: Evaluation) -> tuple[float | None, float | None]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from models.vae import CausalVideoVAE, denormalize_latent, normalize_latent
+from training.round_trip import exact
 from training.world import render, sample_scene
 
 STEP = 0.1  # of a unit of normalised latent
@@ -30,15 +31,15 @@ def pixel_metric(vae: CausalVideoVAE, plain: float = 0.2, seed: int = 0) -> Tens
     rng = random.Random(f"pixel metric {seed}")
     weight = next(vae.parameters())
     video = render([sample_scene(rng) for _ in range(CLIPS)], FRAMES, SIDE, SIDE, device=str(weight.device)).video
-    exact = CausalVideoVAE.from_state_dict({name: value.float() for name, value in vae.state_dict().items()}).to(weight.device)
-    latent = normalize_latent(exact.encode_moments(video.float().div(127.5).sub(1).transpose(1, 2))[0])
+    precise = exact(vae).to(weight.device)
+    latent = normalize_latent(precise.encode_moments(video.float().div(127.5).sub(1).transpose(1, 2))[0])
     sign = torch.randn(latent[:, :1].shape, generator=torch.Generator().manual_seed(seed)).sign().to(latent.device)
-    still = exact.decode_chunk(denormalize_latent(latent))
+    still = precise.decode_chunk(denormalize_latent(latent))
     answers = []
     for channel in range(latent.shape[1]):
         pushed = latent.clone()
         pushed[:, channel : channel + 1] += STEP * sign
-        answers.append((exact.decode_chunk(denormalize_latent(pushed)) - still).flatten())
+        answers.append((precise.decode_chunk(denormalize_latent(pushed)) - still).flatten())
     answer = torch.stack(answers)
     shown = answer @ answer.T
     shown = shown / shown.diagonal().mean()

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from models.dit import WanDiT
 from models.vae import CausalVideoVAE, normalize_latent
-from training.world import render, sample_scene
+from training.round_trip import rendered
+from training.world import sample_scene
 
 CHANNELS = 16
 LATENTS = (slice(0, 16), slice(20, 36))  # inputs of the 36-channel form that are latents: the noisy ones and the known ones
@@ -27,7 +28,7 @@ def latent_map(before: CausalVideoVAE, after: CausalVideoVAE, clips: int = CLIPS
     found: list[list[Tensor]] = [[], []]
     for _ in range(clips):
         scene = sample_scene(rng, "train", "collage" if rng.random() < 0.25 else "picture_book")
-        video = render([scene], FRAMES, SIDE, SIDE).video.float().div(127.5).sub(1).transpose(1, 2)
+        video = rendered([scene], FRAMES, SIDE)
         for vae, latents in zip((before, after), found, strict=True):
             weight = next(vae.parameters())
             latent = vae.encode_moments(video.to(weight.device, weight.dtype))[0]

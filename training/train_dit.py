@@ -20,12 +20,13 @@ from torch import Tensor, nn
 from models.dit import DiTConfig, WanDiT
 from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
-from models.vae import CausalVideoVAE, denormalize_latent
+from models.vae import CausalVideoVAE
 from motion.backends.auto import METADATA_KEY, WAN_MOVE
 from training.latent_pool import Batch, Group, LatentPool
 from training.layout_guide import LayoutGuide
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
+from training.round_trip import decoded
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
@@ -232,8 +233,7 @@ def sample_videos(
         extra = torch.zeros(len(prompts), 20, *dims[1:])
     with torch.autocast(device.type, torch.bfloat16):
         latent = sample(model, noise.to(device), extra.to(device), (text, mask), (empty, empty_mask), steps, guidance, shift)
-    dtype = next(vae.parameters()).dtype
-    return torch.cat([vae.decode_chunk(denormalize_latent(one[None]).to(dtype)).float().clamp(-1, 1) for one in latent])
+    return decoded(vae, latent)
 
 
 def train(config: dict[str, Any], folder: Path) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
 from training.pixel_metric import pixel_metric
+from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
 from training.world import render, sample_scene
 
@@ -115,9 +116,8 @@ def held_out_psnr(vae: CausalVideoVAE, device: torch.device, count: int = 24, si
         scenes = [sample_scene(rng, "held_out", style) for _ in range(count)]
         scores = []
         for scene in scenes:
-            video = render([scene], 17, size, size).video.float().div(127.5).sub(1).transpose(1, 2).to(device)
-            rebuilt = vae.decode_chunk(vae.encode_moments(video)[0]).clamp(-1, 1)
-            scores.append(psnr(rebuilt, video))
+            video = rendered([scene], 17, size).to(device)
+            scores.append(psnr(through_vae(vae, video), video))
         result[style] = sum(scores) / len(scores)
     return result
 
@@ -197,7 +197,7 @@ def latent_statistics(vae: CausalVideoVAE, clips: int = 96, seed: int = 7) -> tu
     latents, colours = [], []
     for _ in range(clips):
         scene = sample_scene(rng, "train", "collage" if rng.random() < 0.25 else "picture_book")
-        video = render([scene], 9, 128, 128).video.float().div(127.5).sub(1).transpose(1, 2)
+        video = rendered([scene], 9, 128)
         latents.append(vae.encode_moments(video)[0][0].flatten(1))
         cells = torch.nn.functional.avg_pool2d(video[0].transpose(0, 1), 8)  # [9, 3, h, w]
         groups = torch.stack([cells[0], cells[1:5].mean(0), cells[5:9].mean(0)], dim=1)
@@ -254,7 +254,7 @@ def fold_statistics(vae: CausalVideoVAE, clips: int = 96) -> None:
     """Give the latents Wan's published mean and, on the average, spread, with more spread for what shows more, and preview colours."""
     mean, covariance, to_rgb = latent_statistics(vae, clips)
     white = whitening(covariance)
-    probe = CausalVideoVAE.from_state_dict({name: value.clone() for name, value in vae.state_dict().items()})
+    probe = exact(vae)
     fold(probe, white, mean)
     matrix = seen_spread(probe) @ white
     fold(vae, preview_rotation(torch.linalg.inv(matrix).T @ to_rgb) @ matrix, mean)
