@@ -186,7 +186,8 @@ class LatentPool:
         for example in chosen:
             dropped = self.rng.random() < self.config["text_dropout"]
             texts.append(self.empty_text if dropped else self.rng.choice(example.text))
-        width = min(self.config["text_tokens"], max(len(one) for one in texts))
+        longest = self.config["text_tokens"]
+        width = longest if self.config["compile"] else min(longest, max(len(one) for one in texts))  # a compiled step has one shape
         text = torch.zeros(len(chosen), width, texts[0].shape[-1])
         mask = torch.zeros(len(chosen), width, dtype=torch.bool)
         for row, one in enumerate(texts):

@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
+from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
@@ -24,12 +25,16 @@ from training.world import render, sample_scene
 DEFAULTS: dict[str, Any] = {
     "base_width": 16,
     "start_from": None,
+    "straight_steps": 0,
+    "straight_lr": 1e-3,
+    "straight_muon_lr": 0.01,
     "steps": 6000,
     "minutes": None,
     "batch": 6,
     "frames": [5, 9, 5, 17],
     "picture": 128,
     "crop": 48,
+    "tries": 1,
     "pool": 1024,
     "fresh": 1,
     "collage_share": 0.15,
@@ -59,7 +64,8 @@ PREVIEW_FACTORS = (
 class ClipPool:
     """Rendered clips in memory, a few of them fresh at every step, so that rendering takes little of the time.
 
-    Pieces are random crops of `crop` pixels, half of them from the clip at full size, half from the clip at half size.
+    Pieces are random crops of `crop` pixels, half of them from the clip at full size, half from the clip at half size: the busiest of
+    `tries`, since most of a picture book is sky that any weights rebuild.
     """
 
     def __init__(self, config: dict[str, Any], seed: int) -> None:
@@ -90,9 +96,18 @@ class ClipPool:
             clip = clip[start : start + frames]
             if self.rng.random() < 0.5:
                 clip = torch.nn.functional.avg_pool2d(clip.float(), 2)
-            y, x = self.rng.randrange(clip.shape[-2] - crop + 1), self.rng.randrange(clip.shape[-1] - crop + 1)
-            pieces.append(clip[..., y : y + crop, x : x + crop].float())
+            clip = clip.float()
+            pieces.append(max((self._crop(clip, crop) for _ in range(self.config["tries"])), key=busyness))
         return torch.stack(pieces).div(127.5).sub(1).transpose(1, 2)
+
+    def _crop(self, clip: Tensor, size: int) -> Tensor:
+        y, x = self.rng.randrange(clip.shape[-2] - size + 1), self.rng.randrange(clip.shape[-1] - size + 1)
+        return clip[..., y : y + size, x : x + size]
+
+
+def busyness(clip: Tensor) -> float:
+    """How much neighbours in rows, columns and time differ in [T, 3, H, W]: edges, and above all edges that move."""
+    return float(clip.diff(dim=-1).abs().mean() + clip.diff(dim=-2).abs().mean() + 2 * clip.diff(dim=0).abs().mean())
 
 
 def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
@@ -142,6 +157,26 @@ def start_near_identity(vae: CausalVideoVAE) -> None:
     vae.conv1.bias[channels:] = -4
 
 
+def start_straight(vae: CausalVideoVAE, pool: ClipPool, config: dict[str, Any], run: Run, device: torch.device) -> None:
+    """Train the linear cascade of the network alone, for `straight_steps`, then make the whole network compute the same."""
+    cascade = cascade_of(vae)
+    matrices = [p for p in cascade.parameters() if p.ndim >= 4 and p.shape[1] > 1]
+    optimizers = Optimizers(cascade, matrices, config["straight_lr"], config["straight_muon_lr"])
+    clock = Clock(config["straight_steps"])
+    for step in range(config["straight_steps"]):
+        video = pool.batch(config["batch"], config["frames"][step % len(config["frames"])]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            _, rebuilt = straight(vae, video)
+        squared = (rebuilt.float() - video).square().mean()
+        squared.backward()
+        torch.nn.utils.clip_grad_norm_(cascade.parameters(), config["grad_clip"])
+        optimizers.step(learning_rate_factor(clock, config["warmup"]))
+        clock.tick()
+        if step % 50 == 0:
+            run.log(straight=step, minutes=clock.spent / 60, mse=float(squared.detach()))
+    settle(vae, pool.batch(16, 9).to(device))
+
+
 def train(config: dict[str, Any], folder: Path) -> None:
     """Run, or go on with, the training that `config` describes."""
     run, device = Run(folder, config), pick_device(config["device"])
@@ -150,6 +185,8 @@ def train(config: dict[str, Any], folder: Path) -> None:
     start_near_identity(vae)
     if config["start_from"]:
         vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
+    if config["straight_steps"] and not run.checkpoint.exists():
+        start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
     matrices = [p for p in vae.parameters() if p.ndim >= 4 and p.shape[1] > 1]
     optimizers = Optimizers(vae, matrices, config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
