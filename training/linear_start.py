@@ -1,7 +1,7 @@
 """Where the training of a VAE starts from: the best linear codec that its skip connections can hold.
 
 Without its residual branches Wan's VAE is a cascade of strided convolutions, linear but for the norm and SiLU of its two heads. That
-cascade costs a twentieth of the whole and is soon trained; the whole network, started with random weights, takes hours to get as far. The
+cascade costs a tenth of the whole and is soon trained; the whole network, started with random weights, takes hours to get as far. The
 latents of such a start are smooth functions of the picture, too, which a denoiser learns sooner.
 """
 
@@ -82,13 +82,14 @@ def _level(layers: list[nn.Module], head: nn.Module, x: Tensor) -> None:
     """Give the features behind every layer the mean square 1, and `head` the same sums of them as before."""
     state, scale = CausalState(), x.new_ones(())  # features are now 1 / scale of what they were
     for layer in layers:
-        if isinstance(layer, ResidualBlock) and layer.shortcut is None:
+        step = layer.shortcut if isinstance(layer, ResidualBlock) else layer
+        if step is None:
             continue
-        main = layer.shortcut if isinstance(layer, ResidualBlock) else layer.resample[1] if isinstance(layer, Downsample | Upsample) else layer
+        main = step.resample[1] if isinstance(step, (Downsample, Upsample)) else step
         if isinstance(layer, Upsample) and layer.time_conv is not None:
             layer.time_conv.bias /= scale
         main.weight *= scale
-        y = (layer.shortcut if isinstance(layer, ResidualBlock) else layer)(x, state)
+        y = step(x, state)
         size = y.square().mean().sqrt()
         main.weight /= size
         main.bias /= size

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from models.vae import CausalVideoVAE, VAEConfig
 from training.linear_start import cascade_of, settle, straight
-from training.train_vae import start_near_identity
+from training.train_vae import busyness, start_near_identity
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ def vae() -> CausalVideoVAE:
 @pytest.fixture
 def clip() -> Tensor:
     """Blurred noise that moves, [2, 3, 9, 32, 32] in -1..1."""
-    noise = torch.nn.functional.interpolate(torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1)), size=(48, 48), mode="bicubic")
+    coarse = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(1))
+    noise = torch.nn.functional.interpolate(coarse, size=(48, 48), mode="bicubic")
     return torch.stack([noise[..., t : t + 32, 2 * t : 2 * t + 32] for t in range(9)], dim=2).clamp(-1, 1)
 
 
@@ -69,3 +70,11 @@ def test_every_part_learns_from_there(vae: CausalVideoVAE, clip: Tensor) -> None
     (vae.decode_chunk(mean) - clip).square().mean().backward()
     last = [p for name, p in vae.named_parameters() if name.endswith("residual.6.weight")]
     assert last and all(float(p.grad.abs().max()) > 0 for p in last)
+
+
+def test_moving_edges_are_busier_than_still_ones_and_these_than_sky() -> None:
+    sky = torch.linspace(0, 40, 16).view(1, 1, 16, 1).expand(5, 3, 16, 16)
+    still = sky.clone()
+    still[..., 8:] += 100
+    moving = torch.stack([frame.roll(t, dims=-1) for t, frame in enumerate(still)])
+    assert busyness(sky) < busyness(still) < busyness(moving)

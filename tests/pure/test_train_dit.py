@@ -21,13 +21,21 @@ from training.train_dit import DEFAULTS, Trainer, export
 from training.world import LABELS, render, sample_scene
 from training.world.scene import scene_for
 
-POOL = {"text_dropout": 0.1, "text_tokens": 64, "thing_weight": 6.0}
+POOL = {"text_dropout": 0.1, "text_tokens": 64, "thing_weight": 6.0, "compile": False}
 
 
 @pytest.fixture(scope="module")
 def pooled(tmp_path_factory):
     vae, encoder = random_vae(), load_text_encoder(write_text_encoder(tmp_path_factory.mktemp("text") / "text.safetensors")).float()
     return lambda **group: LatentPool(vae, encoder, POOL, Group(height=64, width=64, batch=4, **group), 0)
+
+
+def test_text_is_as_long_as_it_has_to_be_but_always_the_same_for_a_compiled_step(pooled):
+    pool = pooled(frames=1)
+    pool.add(4)
+    for compiled in (False, True):
+        pool.config = POOL | {"text_tokens": 2000, "compile": compiled}
+        assert (pool.batch().text.shape[1] == 2000) == compiled
 
 
 def test_a_single_picture_knows_no_frames(pooled):
