@@ -1,8 +1,7 @@
 """Where the training of a VAE starts from: the best linear codec that its skip connections can hold.
 
 Without its residual branches Wan's VAE is a cascade of strided convolutions, linear but for the norm and SiLU of its two heads. That
-cascade costs a tenth of the whole and is soon trained; the whole network, started with random weights, takes hours to get as far. The
-latents of such a start are smooth functions of the picture, too, which a denoiser learns sooner.
+cascade costs a tenth of the whole and is soon trained; the whole network gets further from there than from random weights.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def read_config(path: Path, defaults: dict[str, Any], overrides: list[str]) -> d
     given = json.loads(path.read_text(encoding="utf-8")) if path else {}
     for override in overrides:
         name, _, value = override.partition("=")
-        given[name] = json.loads(value) if value[:1] in '0123456789-.[{"tfn' else value
+        given[name] = json.loads(value) if value in ("true", "false", "null") or value[:1] in '0123456789-.[{"' else value
     unknown = sorted(set(given) - set(defaults))
     if unknown:
         raise ValueError(f"config: expected names out of {sorted(defaults)}, got {unknown}; correct the config file")

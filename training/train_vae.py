@@ -94,9 +94,9 @@ class ClipPool:
             clip = self.rng.choice(self.clips)
             start = self.rng.randrange(len(clip) - frames + 1)
             clip = clip[start : start + frames]
-            if self.rng.random() < 0.5:
-                clip = torch.nn.functional.avg_pool2d(clip.float(), 2)
             clip = clip.float()
+            if self.rng.random() < 0.5:
+                clip = torch.nn.functional.avg_pool2d(clip, 2)
             pieces.append(max((self._crop(clip, crop) for _ in range(self.config["tries"])), key=busyness))
         return torch.stack(pieces).div(127.5).sub(1).transpose(1, 2)
 
@@ -157,13 +157,19 @@ def start_near_identity(vae: CausalVideoVAE) -> None:
     vae.conv1.bias[channels:] = -4
 
 
+def convolution_matrices(network: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """The weights that Muon trains."""
+    return [p for p in network.parameters() if p.ndim >= 4 and p.shape[1] > 1]
+
+
 def start_straight(vae: CausalVideoVAE, pool: ClipPool, config: dict[str, Any], run: Run, device: torch.device) -> None:
     """Train the linear cascade of the network alone, for `straight_steps`, then make the whole network compute the same."""
     cascade = cascade_of(vae)
-    matrices = [p for p in cascade.parameters() if p.ndim >= 4 and p.shape[1] > 1]
-    optimizers = Optimizers(cascade, matrices, config["straight_lr"], config["straight_muon_lr"])
+    optimizers = Optimizers(cascade, convolution_matrices(cascade), config["straight_lr"], config["straight_muon_lr"])
     clock = Clock(config["straight_steps"])
     for step in range(config["straight_steps"]):
+        if run.stop_asked:
+            raise SystemExit("stopped before the first checkpoint: the same command starts again")
         video = pool.batch(config["batch"], config["frames"][step % len(config["frames"])]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             _, rebuilt = straight(vae, video)
@@ -185,10 +191,9 @@ def train(config: dict[str, Any], folder: Path) -> None:
     start_near_identity(vae)
     if config["start_from"]:
         vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
-    if config["straight_steps"] and not run.checkpoint.exists():
+    elif config["straight_steps"] and not run.checkpoint.exists():
         start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
-    matrices = [p for p in vae.parameters() if p.ndim >= 4 and p.shape[1] > 1]
-    optimizers = Optimizers(vae, matrices, config["lr"], config["muon_lr"])
+    optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
     if (state := run.load()) is not None:
