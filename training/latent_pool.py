@@ -31,7 +31,8 @@ class Group:
     """One kind of clip that every `every`th step trains on.
 
     `collage`, `known` and `tracked` are shares of the clips: made of cut-outs, with known frames, and with the first frame known and
-    its things carried along their true tracks.
+    its things carried along their true tracks. `close_ups` is how many crops around a thing, `close_cells` latent cells high and wide, a
+    step trains on beside the `batch` whole ones.
     """
 
     frames: int
@@ -46,6 +47,8 @@ class Group:
     collage: float = 0.0
     known: float = 0.0
     tracked: float = 0.0
+    close_ups: int = 0
+    close_cells: int = 10
 
     @property
     def name(self) -> str:
@@ -63,6 +66,19 @@ class Example:
     text: list[Tensor]
     things: Tensor
     layout: Tensor
+
+    def close_up(self, cells: int, rng: random.Random) -> Example:
+        """A window of `cells` (even) by `cells` with a part of a thing in its middle half, where there is one and the border allows it."""
+        cover = self.things[rng.randrange(len(self.things))].float()
+        height, width = cover.shape
+        spots = cover.flatten().tolist() if cover.any() else [1.0] * (height * width)
+        row, column = divmod(rng.choices(range(height * width), spots)[0], width)
+        corner = [spot - rng.randint(cells // 4, cells - 1 - cells // 4) for spot in (row, column)]
+        top, left = (2 * (max(0, min(at, side - cells)) // 2) for at, side in zip(corner, (height, width)))
+        window = (..., slice(top, top + cells), slice(left, left + cells))
+        known = None if self.known is None else self.known[window]
+        layout = self.layout[:, top // 2 : (top + cells) // 2, left // 2 : (left + cells) // 2]
+        return Example(self.latent[window], known, self.text, self.things[window], layout)
 
 
 @dataclass(frozen=True)
@@ -179,9 +195,17 @@ class LatentPool:
         else:
             self.examples[self.rng.randrange(len(self.examples))] = example
 
-    def batch(self) -> Batch:
-        """Random examples with one of their captions each, dropped for the share `text_dropout`."""
-        chosen = self.rng.sample(self.examples, self.group.batch)
+    def batches(self) -> dict[str, Batch]:
+        """What a step trains on: whole examples, and close-ups where the group has them."""
+        group, rng = self.group, self.rng
+        found = {group.name: self.batch(rng.sample(self.examples, group.batch))}
+        if group.close_ups:
+            chosen = rng.choices(self.examples, k=group.close_ups)
+            found[f"{group.name} close"] = self.batch([one.close_up(group.close_cells, rng) for one in chosen])
+        return found
+
+    def batch(self, chosen: list[Example]) -> Batch:
+        """Examples of one size with one of their captions each, dropped for the share `text_dropout`."""
         texts = []
         for example in chosen:
             dropped = self.rng.random() < self.config["text_dropout"]

@@ -18,13 +18,15 @@ NARROW = -6.0  # log-variance that the posterior starts with
 
 def cascade_of(vae: CausalVideoVAE) -> nn.ModuleList:
     """The layers that `straight` uses."""
-    kept = nn.ModuleList()
-    for module in (vae.encoder.conv1, *vae.encoder.downsamples, vae.encoder.head[2], vae.conv1,
-                   vae.conv2, vae.decoder.conv1, *vae.decoder.upsamples, vae.decoder.head[2]):  # fmt: skip
-        layer = module.shortcut if isinstance(module, ResidualBlock) else module
-        if layer is not None:
-            kept.append(layer)
-    return kept
+    encoder, decoder = _skips(vae)
+    return nn.ModuleList([*encoder, vae.encoder.head[2], vae.conv1, vae.conv2, *decoder, vae.decoder.head[2]])
+
+
+def _skips(vae: CausalVideoVAE) -> tuple[list[nn.Module], list[nn.Module]]:
+    """The layers before each head without what the residual branches add: of the encoder, of the decoder."""
+    modules = ([vae.encoder.conv1, *vae.encoder.downsamples], [vae.decoder.conv1, *vae.decoder.upsamples])
+    encoder, decoder = ([one.shortcut if isinstance(one, ResidualBlock) else one for one in part] for part in modules)
+    return [layer for layer in encoder if layer is not None], [layer for layer in decoder if layer is not None]
 
 
 def straight(vae: CausalVideoVAE, video: Tensor) -> tuple[Tensor, Tensor]:
@@ -32,19 +34,17 @@ def straight(vae: CausalVideoVAE, video: Tensor) -> tuple[Tensor, Tensor]:
 
     The first channel before each head is left out: `settle` needs it.
     """
-    features = _features([vae.encoder.conv1, *vae.encoder.downsamples], video)
+    encoder, decoder = _skips(vae)
+    features = _features(encoder, video)
     latent = vae.conv1(vae.encoder.head[2](features, CausalState()), CausalState())[:, : vae.config.latent_channels]
-    features = _features([vae.decoder.conv1, *vae.decoder.upsamples], vae.conv2(latent, CausalState()))
+    features = _features(decoder, vae.conv2(latent, CausalState()))
     return latent, vae.decoder.head[2](features, CausalState())
 
 
 def _features(layers: list[nn.Module], x: Tensor) -> Tensor:
     state = CausalState()
     for layer in layers:
-        if not isinstance(layer, ResidualBlock):
-            x = layer(x, state)
-        elif layer.shortcut is not None:
-            x = layer.shortcut(x, state)
+        x = layer(x, state)
     used = torch.ones(x.shape[1], 1, 1, 1, device=x.device, dtype=x.dtype)
     used[0] = 0
     return x * used
@@ -65,7 +65,7 @@ def settle(vae: CausalVideoVAE, video: Tensor) -> None:
     vae.conv1.bias[channels:] = NARROW
     vae.conv2.weight *= size
 
-    encoder, decoder = [vae.encoder.conv1, *vae.encoder.downsamples], [vae.decoder.conv1, *vae.decoder.upsamples]
+    encoder, decoder = _skips(vae)
     _level(encoder, vae.encoder.head[2], video)
     down = next(layer for layer in reversed(vae.encoder.downsamples) if isinstance(layer, Downsample))
     tail = [*vae.encoder.downsamples[-vae.config.residual_blocks :], *vae.encoder.middle]
@@ -81,14 +81,11 @@ def _level(layers: list[nn.Module], head: nn.Module, x: Tensor) -> None:
     """Give the features behind every layer the mean square 1, and `head` the same sums of them as before."""
     state, scale = CausalState(), x.new_ones(())  # features are now 1 / scale of what they were
     for layer in layers:
-        step = layer.shortcut if isinstance(layer, ResidualBlock) else layer
-        if step is None:
-            continue
-        main = step.resample[1] if isinstance(step, (Downsample, Upsample)) else step
+        main = layer.resample[1] if isinstance(layer, (Downsample, Upsample)) else layer
         if isinstance(layer, Upsample) and layer.time_conv is not None:
             layer.time_conv.bias /= scale
         main.weight *= scale
-        y = step(x, state)
+        y = layer(x, state)
         size = y.square().mean().sqrt()
         main.weight /= size
         main.bias /= size

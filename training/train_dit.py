@@ -71,27 +71,15 @@ SAMPLE_PROMPTS = (
 )
 
 
-def flow_loss(
-    model: nn.Module,
-    latent: Tensor,
-    known: Tensor,
-    text: Tensor,
-    mask: Tensor,
-    weight: Tensor,
-    metric: Tensor,
-    sigma: Tensor,
-    noise: Tensor,
-) -> Tensor:
-    """Mean squared error of the predicted flow; sigma is [B], noise like latent [B, 16, T', h, w], weight [B, 1, T', h, w] of mean 1,
-    metric [16, 16] as `pixel_metric` gives it.
+def flow_loss(model: nn.Module, noisy: Tensor, wanted: Tensor, batch: Batch, metric: Tensor, sigma: Tensor) -> Tensor:
+    """Mean squared error of the predicted flow; sigma is [B], `noisy` and the `wanted` flow are like the latents of the batch
+    [B, 16, T', h, w], metric [16, 16] is as `pixel_metric` gives it.
 
     Weights and metric change which errors are mended first, not what the best prediction is: that is the same at every cell by itself.
     """
-    level = sigma.view(-1, 1, 1, 1, 1)
-    noisy = torch.lerp(latent, noise, level)
-    flow = model(torch.cat([noisy, known], dim=1), sigma * 1000, text, mask)
-    error = torch.einsum("ij,bjthw->bithw", metric, flow.float() - (noise - latent))
-    return (error.square() * weight).mean()
+    flow = model(torch.cat([noisy, batch.known], dim=1), sigma * 1000, batch.text, batch.text_mask)
+    error = torch.einsum("ij,bjthw->bithw", metric, flow.float() - wanted)
+    return (error.square() * batch.weight).mean()
 
 
 def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
@@ -101,7 +89,9 @@ def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
 
 
 class Trainer:
-    """One run: networks, optimisers, average, pools."""
+    """One run: networks, optimisers, average, pools. `sampling` is how sample sheets are made, as `sample_videos` takes it."""
+
+    sampling: dict[str, Any] = {}
 
     def __init__(self, config: dict[str, Any], folder: Path) -> None:
         self.config, self.run = config, Run(folder, config)
@@ -136,10 +126,14 @@ class Trainer:
         self.average.weights = {k: v.to(self.device) for k, v in state["average"].items()}
         self.clock.step, self.clock.spent = state["step"], state["spent"]
 
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"model": self.model.state_dict(), "guide": self.guide.state_dict(), "optimizers": self.optimizers.state_dict(),
+                "average": self.average.weights, "step": self.clock.step, "spent": self.clock.spent}  # fmt: skip
+
     def save(self) -> None:
         """Write checkpoint and pools."""
-        self.run.save({"model": self.model.state_dict(), "guide": self.guide.state_dict(), "optimizers": self.optimizers.state_dict(),
-                       "average": self.average.weights, "step": self.clock.step, "spent": self.clock.spent})  # fmt: skip
+        self.run.save(self.state())
         for pool in self.pools:
             pool.save(self.pool_file(pool.group))
 
@@ -171,9 +165,10 @@ class Trainer:
             for pool in self.stage_pools():
                 if step % pool.group.every == 0:
                     pool.add(pool.group.fresh)
-                    loss, wrong = self.losses(loss_of, pool.batch())
-                    (loss + wrong).backward()
-                    shown |= {pool.group.name: float(loss.detach()), f"layout {pool.group.name}": float(wrong.detach())}
+                    for name, batch in pool.batches().items():
+                        loss, wrong = self.losses(loss_of, batch)
+                        (loss + wrong).backward()
+                        shown |= {name: float(loss.detach()), f"layout {name}": float(wrong.detach())}
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), config["grad_clip"])
             if torch.isfinite(norm):
                 self.optimizers.step(learning_rate_factor(self.clock, config["warmup"], config["decay_from"]))
@@ -191,19 +186,25 @@ class Trainer:
         batch = batch.to(self.device)
         sigma = draw_sigmas(len(batch.latent), self.config["shift"], self.device)
         noise = torch.randn_like(batch.latent)
+        noisy = torch.lerp(batch.latent, noise, sigma.view(-1, 1, 1, 1, 1))
         with torch.autocast(self.device.type, torch.bfloat16):
-            loss = loss_of(self.model, batch.latent, batch.known, batch.text, batch.text_mask, batch.weight, self.metric, sigma, noise)
+            loss = loss_of(self.model, noisy, noise - batch.latent, batch, self.metric, sigma)
             guided = self.clock.progress < self.config["guide_until"]
             wrong = self.config["guide_weight"] * self.guide.loss(batch.layout) if guided else torch.zeros_like(loss)
         return loss, wrong
 
+    def copy(self, weights: dict[str, Tensor]) -> WanDiT:
+        """A network of the same sizes with `weights`, to sample from."""
+        model = WanDiT(self.model.config).to(self.device)
+        model.load_state_dict(weights)
+        return model.eval().requires_grad_(False)
+
     def sample_sheet(self, path: Path) -> None:
         """A picture of the fixed prompts: a row each, every fourth frame."""
-        model = WanDiT(self.model.config).to(self.device)
-        model.load_state_dict(self.average.weights)
+        model = self.copy(self.average.weights)
         group = next(pool.group for pool in self.stage_pools() if pool.group.frames > 1)
         shape = VideoShape(group.frames, group.height, group.width)
-        frames = sample_videos(model.eval(), self.vae, self.encoder, list(SAMPLE_PROMPTS), shape)
+        frames = sample_videos(model, self.vae, self.encoder, list(SAMPLE_PROMPTS), shape, **self.sampling)
         rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for clip in frames]
         picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
         Image.fromarray(picture.cpu().numpy()).save(path)

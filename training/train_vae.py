@@ -97,7 +97,8 @@ class ClipPool:
             clip = clip.float()
             if self.rng.random() < 0.5:
                 clip = torch.nn.functional.avg_pool2d(clip, 2)
-            pieces.append(max((self._crop(clip, crop) for _ in range(self.config["tries"])), key=busyness))
+            tried = [self._crop(clip, crop) for _ in range(self.config["tries"])]
+            pieces.append(max(tried, key=busyness) if len(tried) > 1 else tried[0])
         return torch.stack(pieces).div(127.5).sub(1).transpose(1, 2)
 
     def _crop(self, clip: Tensor, size: int) -> Tensor:

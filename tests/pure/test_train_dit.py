@@ -35,15 +35,38 @@ def test_text_is_as_long_as_it_has_to_be_but_always_the_same_for_a_compiled_step
     pool.add(4)
     for compiled in (False, True):
         pool.config = POOL | {"text_tokens": 2000, "compile": compiled}
-        assert (pool.batch().text.shape[1] == 2000) == compiled
+        assert (pool.batch(pool.examples).text.shape[1] == 2000) == compiled
 
 
 def test_a_single_picture_knows_no_frames(pooled):
     pool = pooled(frames=1, known=0.5, tracked=0.5)
     pool.add(4)
-    batch = pool.batch()
+    batch = pool.batches()["1x64x64"]
     assert batch.latent.shape == (4, 16, 1, 8, 8) and not batch.known.any()
     assert batch.weight.mean((1, 2, 3, 4)).sub(1).abs().max() < 1e-5
+
+
+def test_close_ups_are_windows_of_whole_tokens_with_a_thing_in_them(pooled):
+    pool = pooled(frames=5, known=1.0, close_ups=6, close_cells=4)
+    pool.add(4)
+    for one in pool.examples:
+        cells = torch.arange(64.0).view(8, 8)  # every cell tells its own number
+        one.latent, one.known = cells.expand(16, 2, 8, 8), cells.expand(20, 2, 8, 8)
+        one.things[:, :6, :6] = 0  # so a thing lies in the lower right corner at most
+    for one in pool.examples:
+        close = one.close_up(4, pool.rng)
+        first = int(close.latent[0, 0, 0, 0])
+        top, left = divmod(first, 8)
+        assert top % 2 == left % 2 == 0
+        window = (..., slice(top, top + 4), slice(left, left + 4))
+        assert torch.equal(close.latent, one.latent[window]) and torch.equal(close.known, one.known[window])
+        assert torch.equal(close.things, one.things[window])
+        assert torch.equal(close.layout, one.layout[:, top // 2 : top // 2 + 2, left // 2 : left // 2 + 2])
+        assert close.things.any() or not one.things.any()
+    batches = pool.batches()
+    assert [len(batch.latent) for batch in batches.values()] == [4, 6]
+    assert batches["5x64x64 close"].latent.shape == (6, 16, 2, 4, 4)
+    assert batches["5x64x64 close"].weight.mean((1, 2, 3, 4)).sub(1).abs().max() < 1e-5
 
 
 def test_known_and_tracked_clips_come_in_the_shares_asked_for(pooled):
