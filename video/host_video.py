@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 from typing import IO, Any
 
 import comfy.model_management
@@ -18,10 +17,11 @@ import folder_paths
 import torch
 from comfy_api.latest import Input, InputImpl, Types
 
-from . import preflight
-from .encode import CODEC_OPTIONS, Encoding, appearing_at_the_end, container_for, encode
+from . import interrupt, preflight
+from .encode import CODEC_OPTIONS, Encoding, container_for, encode
 from .file_source import file_stream
-from .host_progress import Pull
+from .host_progress import Pull, interruption
+from .remux import remux
 from .sound import Sound, TensorSound
 from .stream import FrameStream, as_float
 
@@ -113,7 +113,7 @@ class LazyVideo(Input.Video):
         """
         saved = self.saved_file()
         if saved is not None and saved.holds(encoding):
-            saved.copy_to(path, encoding.metadata)
+            saved.copy_to(path, encoding.metadata, Fraction(self._stream.frames) / self._stream.frame_rate)
             return
         target = os.fspath(path) if isinstance(path, (str, os.PathLike)) else None
         _refuse_what_cannot_fit(self._stream, preflight.writing(self._stream, encoding), target)
@@ -150,14 +150,10 @@ class SavedFile:
         """Whether it was written as `encoding` asks, whatever its metadata."""
         return replace(self.encoding, metadata={}) == replace(encoding, metadata={})
 
-    def copy_to(self, target: str | os.PathLike[str] | IO[bytes], metadata: dict | None) -> None:
-        """The same streams in a new file with other metadata."""
-        source = InputImpl.VideoFromFile(self.path)
-        if isinstance(target, (str, os.PathLike)):
-            with appearing_at_the_end(Path(target)) as temporary:
-                source.save_to(str(temporary), metadata=metadata)
-        else:
-            source.save_to(target, metadata=metadata)
+    def copy_to(self, target: str | os.PathLike[str] | IO[bytes], metadata: dict[str, Any], duration: Fraction) -> None:
+        """The same streams, which last `duration` seconds, in a new file with other metadata."""
+        with interruption():
+            remux(self.path, target, self.encoding.container, metadata, duration, on_packets=lambda seconds: interrupt.check())
 
     def _look(self) -> tuple[int, int] | None:
         try:

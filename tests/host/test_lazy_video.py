@@ -120,6 +120,18 @@ def test_a_second_save_copies_the_first(room: ModuleType, vae: Any, tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} == {"first.mp4", "second.mp4"}
 
 
+def test_a_copy_in_matroska_has_every_frame(room: ModuleType, vae: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first packets tell no decoding time, for which they are easily left out."""
+    encode = importlib.import_module(f"{room.__package__}.encode")
+    (video,) = room.decode_to_videos(vae, latent(), 16.0)
+    calls = count_decodes(video, monkeypatch)
+    for name in ("first.mkv", "second.mkv"):
+        video.save_as(str(tmp_path / name), encode.Encoding("matroska"))
+    assert len(calls) == 1
+    first, second = (frames_in(str(tmp_path / name)) for name in ("first.mkv", "second.mkv"))
+    assert len(first) == FRAMES and torch.equal(first, second)
+
+
 def test_other_settings_or_a_lost_file_make_the_frames_again(
     room: ModuleType, vae: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
