@@ -14,6 +14,7 @@ import torch
 
 from ..models.shapes import LatentShape
 from .host_model import check_conditioning, check_memory, compression, ignores_known_frames, with_shift
+from .known_frames import with_known_frames
 from .request import NODE, ClipSize, SamplerSettings
 
 
@@ -31,7 +32,8 @@ def denoise(
         model: the host's MODEL.
         positive, negative: the host's CONDITIONING; without a negative there is no guidance.
         size: what to make; ignored where `latent` is given.
-        latent: LATENT to start from; its size, batch, batch_index and noise_mask are kept.
+        latent: LATENT to start from; its size, batch, batch_index and noise_mask are kept. Where it is empty, frames that the
+            positive conditioning knows from the first on are kept, too.
     Returns:
         LATENT with `samples` [B, C, T', h, w], as the host's VAEs decode them.
     Raises:
@@ -44,6 +46,7 @@ def denoise(
         check_conditioning(model, negative, "negative", shape)
     if ignores_known_frames(model, positive):
         logging.warning(f"{NODE}: the model makes video from text only, so the pictures in the conditioning are ignored")
+    start = latent if latent is not None else empty_latent(shape)
     (result,) = host_nodes.common_ksampler(
         with_shift(model, settings.shift),
         settings.seed,
@@ -53,10 +56,10 @@ def denoise(
         settings.scheduler,
         positive,
         negative if negative is not None else positive,
-        latent if latent is not None else empty_latent(shape),
+        with_known_frames(model, positive, start),
         denoise=settings.denoise,
     )
-    return result
+    return {**start, "samples": result["samples"]}
 
 
 def latent_shape(model: Any, size: ClipSize, latent: dict[str, Any] | None = None) -> LatentShape:

@@ -59,7 +59,7 @@ class Group:
 @dataclass
 class Example:
     """One clip: latents [16, T', h, w], the 20 known-frame channels or None, a caption's embedding [L, D] a language, which share of each
-    latent cell its things cover [T', h, w], and the layout that its tokens show [T', h/2, w/2, 5]."""
+    latent cell its things cover (all of it in a collage) [T', h, w], and the layout that its tokens show [T', h/2, w/2, 5]."""
 
     latent: Tensor
     known: Tensor | None
@@ -141,6 +141,8 @@ class LatentPool:
         embedded, mask = self.encoder.encode(captions)
         texts = [one[: int(length)].half() for one, length in zip(embedded, mask.sum(1), strict=True)]
         things, layout = thing_cover(rendered.masks).half().cpu(), scene_layout(scenes, rendered.masks).half().cpu()
+        if style == "collage":
+            things.fill_(1)  # what lies behind the cut-outs is as hard to keep as they are
         for i in range(count):
             self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2], things[i], layout[i]))
 

@@ -40,7 +40,7 @@ def sample(
     guidance: float = 3.0,
     shift: float = 3.0,
 ) -> Tensor:
-    """Euler's method with classifier-free guidance.
+    """Euler's method with classifier-free guidance. Frames that are known from the beginning of the clip on are kept as they are.
 
     Args:
         predict: the denoiser, (x [B, 36, T', h, w], timestep [B], context, context_mask) -> flow.
@@ -50,7 +50,8 @@ def sample(
     Returns:
         Normalised latents [B, 16, T', h, w].
     """
-    x = noise
+    x = noise.clone()
+    known = known_from_the_start(extra)
     sigmas = sigma_schedule(steps, shift).to(noise.device)
     for sigma, following in zip(sigmas[:-1], sigmas[1:], strict=True):
         timestep = (sigma * 1000).expand(len(x))
@@ -60,4 +61,11 @@ def sample(
             free = predict(entry, timestep, *no_text)
             flow = free + guidance * (flow - free)
         x = x + (following - sigma) * flow.to(x.dtype)
+        x[:, :, :known] = torch.lerp(extra[:, 4:, :known], noise[:, :, :known], following).to(x.dtype)
     return x
+
+
+def known_from_the_start(extra: Tensor) -> int:
+    """How many latent frames from the first on are known whole, in all clips, by the mask of the conditioning [B, 20, T', h, w]."""
+    whole = (extra[:, :4] == 1).all(4).all(3).all(1).all(0)  # [T']
+    return int(whole.cumprod(0).sum())

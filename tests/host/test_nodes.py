@@ -14,7 +14,7 @@ import nodes as host_nodes
 import pytest
 import torch
 from comfy_extras.nodes_model_advanced import ModelSamplingSD3
-from comfy_extras.nodes_wan import WanImageToVideo
+from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanImageToVideo
 from support.tiny_weights import CHINESE, TEXT_DIM, write_dit, write_text_encoder, write_vae
 
 NAMES = {
@@ -245,12 +245,38 @@ def test_known_frames_come_through_the_stock_node(
     picture = torch.rand(1, 48, 32, 3, generator=torch.Generator().manual_seed(0))
     positive, negative, latent = WanImageToVideo.execute(*encoded, loaded[2], 32, 48, 9, 2, start_image=picture).args
     ours = run(classes, model=loaded[0], positive=positive, negative=negative, latent=latent)
+    known, free = torch.zeros(2, 16, 3, 6, 4), torch.ones(2, 1, 3, 6, 4)
+    known[:, :, 0], free[:, :, 0] = positive[0][1]["concat_latent_image"][:, :, 0], 0
     (model,) = ModelSamplingSD3().patch(loaded[0], 5.0)
-    (stock,) = host_nodes.KSampler().sample(model, 7, 3, 3.0, "euler", "simple", positive, negative, latent)
+    kept = {"samples": known, "noise_mask": free}
+    (stock,) = host_nodes.KSampler().sample(model, 7, 3, 3.0, "euler", "simple", positive, negative, kept)
     assert ours.shape == (2, 16, 3, 6, 4)
     assert torch.equal(ours, stock["samples"])
+    torch.testing.assert_close(ours[:, :, 0], known[:, :, 0])
     without = run(classes, model=loaded[0], positive=encoded[0], negative=encoded[1], latent=latent)
     assert not torch.equal(ours, without)
+
+
+def test_only_frames_known_from_the_first_on_are_kept(
+    classes: dict[str, Any], loaded: tuple[Any, Any, Any], encoded: tuple[list, list], pack: ModuleType
+) -> None:
+    with_known_frames = importlib.import_module(f"{pack.__name__}.sampling.known_frames").with_known_frames
+    pictures = torch.rand(6, 48, 32, 3, generator=torch.Generator().manual_seed(0))
+
+    def kept(first: int, last: int) -> int:
+        start, end = pictures[:first] if first else None, pictures[-last:] if last else None
+        positive, _, latent = WanFirstLastFrameToVideo.execute(*encoded, loaded[2], 32, 48, 17, 1, start_image=start, end_image=end).args
+        return int((with_known_frames(loaded[0], positive, latent).get("noise_mask", torch.ones(1, 1, 5, 6, 4))[0, 0, :, 0, 0] == 0).sum())
+
+    assert [kept(1, 0), kept(0, 1), kept(1, 1), kept(5, 0), kept(4, 0)] == [1, 0, 1, 2, 1]
+    positive, _, latent = WanImageToVideo.execute(*encoded, loaded[2], 32, 48, 17, 1, start_image=pictures[:1]).args
+    own = {"samples": torch.ones_like(latent["samples"])}
+    assert with_known_frames(loaded[0], positive, own) is own
+    masked = {**latent, "noise_mask": torch.ones(1, 1, 5, 6, 4)}
+    assert with_known_frames(loaded[0], positive, masked) is masked
+    assert with_known_frames(loaded[0], encoded[0], latent) is latent
+    (given,) = classes["SpacetimeDenoise"].execute(loaded[0], positive, latent=latent, **WIDGETS).args
+    assert set(given) == {"samples"} and not torch.count_nonzero(latent["samples"])
 
 
 def test_a_noise_mask_and_strength_are_honoured(classes: dict[str, Any], loaded: tuple[Any, Any, Any], encoded: tuple[list, list]) -> None:
