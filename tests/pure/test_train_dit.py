@@ -14,9 +14,11 @@ from support.tiny_weights import random_vae, write_text_encoder, write_vae
 
 from models.dit import WanDiT
 from models.text_encoder import load_text_encoder
+from training.known_frames import conditioning
 from training.latent_pool import Group, LatentPool, thing_cover
 from training.layout_guide import COVER, KIND, LayoutGuide, scene_layout
 from training.pixel_metric import pixel_metric
+from training.sampling import sample
 from training.train_dit import DEFAULTS, Trainer, export
 from training.world import LABELS, render, sample_scene
 from training.world.scene import scene_for
@@ -85,6 +87,30 @@ def test_a_collage_always_has_its_first_frame_or_others(pooled):
     pool = pooled(frames=5, known=0.1, tracked=0.3, collage=1.0)
     pool.add(4)
     assert all(example.known is not None for example in pool.examples)
+
+
+def test_everything_in_a_collage_counts_alike(pooled):
+    pool = pooled(frames=5, known=1.0, collage=1.0)
+    pool.add(4)
+    assert torch.equal(pool.batch(pool.examples).weight, torch.ones(4, 1, 2, 8, 8))
+
+
+@pytest.mark.parametrize(("known", "kept"), [((1, 1, 0), 2), ((0, 0, 1), 0), ((1, 0, 1), 1)])
+def test_the_sampler_keeps_the_frames_that_are_known_from_the_first_on(known: tuple[int, ...], kept: int):
+    noise, clip = torch.randn(2, 16, 3, 4, 4), torch.randn(2, 16, 3, 4, 4)
+    text = torch.zeros(2, 1, 8), torch.ones(2, 1, dtype=torch.bool)
+    extra = conditioning(torch.tensor(known).view(1, 1, 3, 1, 1).expand(2, 4, 3, 4, 4).float(), clip)
+    told: list[float] = []
+
+    def flow(entry: torch.Tensor, timestep: torch.Tensor, *_: object) -> torch.Tensor:
+        told.append(float(timestep[0]) / 1000)
+        torch.testing.assert_close(entry[:, :16, :kept], torch.lerp(clip, noise, told[-1])[:, :, :kept])
+        return torch.ones_like(entry[:, :16])
+
+    made = sample(flow, noise, extra, text, text, steps=4, guidance=1.0)
+    torch.testing.assert_close(made[:, :, :kept], clip[:, :, :kept])
+    torch.testing.assert_close(made[:, :, kept:], noise[:, :, kept:] - 1)
+    assert len(told) == 4
 
 
 def test_what_is_tracked_is_carried_to_where_it_truly_goes(pooled):
