@@ -18,17 +18,20 @@ from training.world import sample_scene
 
 CHANNELS = 16
 LATENTS = (slice(0, 16), slice(20, 36))  # inputs of the 36-channel form that are latents: the noisy ones and the known ones
-CLIPS, FRAMES, SIDE = 64, 9, 128
+PICTURES, SIDE = 64, 128
 
 
 @torch.no_grad()
-def latent_map(before: CausalVideoVAE, after: CausalVideoVAE, clips: int = CLIPS, seed: int = 11) -> Tensor:
-    """The matrix [16, 16] that makes normalised latents of `before` those of `after`, by least squares on rendered clips, float64."""
+def latent_map(before: CausalVideoVAE, after: CausalVideoVAE, count: int = PICTURES, seed: int = 11) -> Tensor:
+    """The matrix [16, 16] that makes normalised latents of `before` those of `after`, by least squares on rendered pictures, float64.
+
+    Pictures, since the latents of later frames may lie otherwise (`still_loss` of `training/train_vae.py`).
+    """
     rng = random.Random(f"latent map {seed}")
     found: list[list[Tensor]] = [[], []]
-    for _ in range(clips):
+    for _ in range(count):
         scene = sample_scene(rng, "train", "collage" if rng.random() < 0.25 else "picture_book")
-        video = rendered([scene], FRAMES, SIDE)
+        video = rendered([scene], 1, SIDE)
         for vae, latents in zip((before, after), found, strict=True):
             weight = next(vae.parameters())
             latent = vae.encode_moments(video.to(weight.device, weight.dtype))[0]

@@ -43,6 +43,7 @@ DEFAULTS: dict[str, Any] = {
     "warmup": 30,
     "kl_weight": 2e-4,
     "squared_weight": 2.0,
+    "still_weight": 0.0,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
@@ -50,6 +51,7 @@ DEFAULTS: dict[str, Any] = {
     "compile": False,
 }
 
+STILL_FRAMES = 9  # from the third latent frame on a network knows nothing else any more
 SEEN_POWER = 0.5  # how far the spread of latents follows what they show, 0 to 1
 
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
@@ -74,12 +76,10 @@ class ClipPool:
         self._render(config["pool"] // 8)
 
     def _render(self, count: int) -> None:
-        if count == 0:
-            return
-        style = "collage" if self.rng.random() < self.config["collage_share"] else "picture_book"
-        scenes = [sample_scene(self.rng, "train", style) for _ in range(count)]
+        styles = ["collage" if self.rng.random() < self.config["collage_share"] else "picture_book" for _ in range(count)]
+        scenes = [sample_scene(self.rng, "train", style) for style in sorted(styles)]
         picture = self.config["picture"]
-        for clip in render(scenes, max(self.config["frames"]), picture, picture).video:  # [T, 3, H, W] uint8
+        for clip in render(scenes, max(self.config["frames"]), picture, picture).video if scenes else ():  # [T, 3, H, W] uint8
             if len(self.clips) < self.config["pool"]:
                 self.clips.append(clip)
             else:
@@ -121,6 +121,17 @@ def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weigh
     absolute, squared = error.abs().mean(), error.square().mean()
     loss = absolute + squared_weight * squared + kl_weight * divergence
     return loss, {"l1": absolute.detach(), "mse": squared.detach(), "kl": divergence.detach()}
+
+
+def still_loss(vae: CausalVideoVAE, pictures: Tensor) -> Tensor:
+    """How far later latent frames of `pictures` [B, 3, H, W] that stand still are from the first one, in shares of its variance.
+
+    The first frame takes another way through the network than those that follow it four at a time. Left alone, the same picture has
+    unlike latents there, and a denoiser has to learn everything twice: from single pictures for the first frame, from clips for the rest.
+    """
+    mean = vae.encode_moments(pictures[:, :, None].expand(-1, -1, STILL_FRAMES, -1, -1))[0].float()
+    first = mean[:, :, :1].detach()
+    return (mean[:, :, 1:] - first).square().mean() / first.var()
 
 
 @torch.inference_mode()
@@ -217,6 +228,9 @@ def train(config: dict[str, Any], folder: Path) -> None:
         video = pool.batch(batch, frames).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             loss, parts = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
+            if config["still_weight"]:
+                unlike = still_loss(vae, video[: (batch + 1) // 2, :, 0])
+                loss, parts["still"] = loss + config["still_weight"] * unlike, unlike.detach()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
         if torch.isfinite(norm):

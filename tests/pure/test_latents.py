@@ -12,7 +12,7 @@ from models.dit import DiTConfig, WanDiT
 from models.vae import CausalVideoVAE, normalize_latent
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
-from training.train_vae import fold, fold_statistics, seen_spread
+from training.train_vae import fold, fold_statistics, seen_spread, still_loss
 from training.world import render, sample_scene
 
 
@@ -94,7 +94,7 @@ def test_the_map_between_two_vaes_is_found(vae):
     fold(other, matrix, torch.zeros(16, dtype=torch.float64))
     folded = copy_of(vae)
     fold(folded, torch.eye(16, dtype=torch.float64), torch.zeros(16, dtype=torch.float64))
-    found = latent_map(folded, other, clips=6)
+    found = latent_map(folded, other, count=6)
     assert (found - matrix).abs().max() < 0.02
 
 
@@ -102,3 +102,25 @@ def test_another_kind_of_denoiser_is_refused():
     dit = WanDiT(DiTConfig(in_dim=16, text_dim=32, dim=48, ffn_dim=64, num_layers=1, num_heads=2))
     with pytest.raises(ValueError, match="expected a denoiser of 36 channels"):
         refit(dit, well_conditioned(0))
+
+
+def test_a_picture_that_stands_still_should_look_the_same_later():
+    class Codec:
+        """The latents of a picture are its colours; later latent frames are off by `off`."""
+
+        def __init__(self, off: float) -> None:
+            self.off = torch.tensor(off, requires_grad=True)
+
+        def encode_moments(self, video):
+            assert video.shape == (2, 3, 9, 8, 8) and torch.equal(video[:, :, 0], video[:, :, 8])
+            frames = video[:, :, ::4]
+            return torch.cat([frames[:, :, :1], frames[:, :, 1:] + self.off], dim=2), frames
+
+    pictures = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert still_loss(Codec(0.0), pictures) == 0
+    codec = Codec(0.5)
+    loss = still_loss(codec, pictures)
+    torch.testing.assert_close(loss, 0.25 / pictures.var())
+    loss.backward()
+    assert codec.off.grad > 0
+
