@@ -59,7 +59,9 @@ def denoise(
         with_known_frames(model, positive, start),
         denoise=settings.denoise,
     )
-    return {**start, "samples": result["samples"]}
+    if "noise_mask" not in start:
+        result.pop("noise_mask", None)
+    return result
 
 
 def latent_shape(model: Any, size: ClipSize, latent: dict[str, Any] | None = None) -> LatentShape:

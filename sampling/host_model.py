@@ -97,10 +97,15 @@ def check_conditioning(model: Any, conditioning: list, name: str, latent: Latent
 
 def ignores_known_frames(model: Any, conditioning: list) -> bool:
     """True where the conditioning carries pictures that this text-to-video model has no input channels for."""
+    return picture_channels(model) == 0 and any("concat_latent_image" in extras for _, extras in conditioning)
+
+
+def picture_channels(model: Any) -> int | None:
+    """How many channels a Wan-layout network takes beside the noisy latents; None for other layouts."""
     embedding = getattr(model.get_model_object("diffusion_model"), "patch_embedding", None)
-    if embedding is None or not any("concat_latent_image" in extras for _, extras in conditioning):
-        return False
-    return embedding.weight.shape[1] == model.get_model_object("latent_format").latent_channels
+    if embedding is None:
+        return None
+    return embedding.weight.shape[1] - model.get_model_object("latent_format").latent_channels
 
 
 def _text_width(model: Any) -> int | None:

@@ -12,6 +12,10 @@ import comfy.model_base
 import torch
 from torch import Tensor
 
+from .host_model import picture_channels
+
+MASK_CHANNELS = 4  # one for each frame of a latent frame
+
 
 def with_known_frames(model: Any, conditioning: list, latent: dict[str, Any]) -> dict[str, Any]:
     """An empty LATENT with the known frames of the conditioning in it and a noise mask over all others.
@@ -37,10 +41,9 @@ def _known(model: Any, conditioning: list, samples: Tensor) -> Tensor | None:
         return None
     if any(extras.get("concat_latent_image") is not latents or extras.get("concat_mask") is not mask for extras in told):
         return None
-    channels = model.get_model_object("latent_format").latent_channels
-    taken = model.get_model_object("diffusion_model").patch_embedding.weight.shape[1]
-    fits = taken == 2 * channels + 4 and latents.shape[1:] == samples.shape[1:] and mask.shape[2] == samples.shape[2]
-    if not fits or len(latents) != 1 or "concat_mask_index" in told[0]:
+    if picture_channels(model) != MASK_CHANNELS + latents.shape[1] or "concat_mask_index" in told[0]:
+        return None
+    if latents.shape != (1, *samples.shape[1:]) or mask.shape[2] != samples.shape[2]:
         return None
     whole = (mask == 0).movedim(2, 0).flatten(1).all(1)  # [T'], by the host's mask: 0 is known
     count = int(whole.cumprod(0).sum())

@@ -21,7 +21,7 @@ from ..motion.tracks import DEFAULT_COUNT
 from ..video.host_progress import interruption
 from ..video.interrupt import interruptible
 from .held_video import HeldRegion, HeldVideo, with_held_video
-from .host_model import compression
+from .host_model import compression, picture_channels
 from .motion_nodes import Clip, ClipTracks, MotionPlan, clip_tracks, cropped_picture, crude_video
 from .request import check_length, check_sides
 
@@ -109,9 +109,8 @@ def model_facts(model: Any) -> ModelFacts:
     if layout != "wan" or embedding is None:
         return ModelFacts(layout, channels)
     path = _file_of(model)
-    width, taken = embedding.weight.shape[:2]
     name = path.replace("\\", "/").rpartition("/")[2]
-    return ModelFacts(layout, channels, taken - channels, width, name, _trained_for(path))
+    return ModelFacts(layout, channels, picture_channels(model) or 0, embedding.weight.shape[0], name, _trained_for(path))
 
 
 def _file_of(model: Any) -> str:

@@ -131,18 +131,16 @@ class LatentPool:
     def add(self, count: int) -> None:
         """Render and encode `count` fresh clips; past the pool's size they replace random old ones."""
         group, rng = self.group, self.rng
-        style = "collage" if rng.random() < group.collage else "picture_book"
-        scenes = [self._draw_scene(style) for _ in range(count)]
+        scenes = [self._draw_scene("collage" if rng.random() < group.collage else "picture_book") for _ in range(count)]
         rendered = render(scenes, group.frames, group.height, group.width, device=str(self.device))
         video = rendered.video.to(self.dtype).div(127.5).sub(1).transpose(1, 2).contiguous()  # [B, 3, T, H, W]
         latent = self._encode(video)
-        known = self._known(video, rendered, style)
+        known = self._known(video, rendered, scenes)
         captions = [caption(scene, rng, language) for scene in scenes for language in ("en", "zh")]
         embedded, mask = self.encoder.encode(captions)
         texts = [one[: int(length)].half() for one, length in zip(embedded, mask.sum(1), strict=True)]
         things, layout = thing_cover(rendered.masks).half().cpu(), scene_layout(scenes, rendered.masks).half().cpu()
-        if style == "collage":
-            things.fill_(1)  # what lies behind the cut-outs is as hard to keep as they are
+        things[torch.tensor([scene.style == "collage" for scene in scenes])] = 1  # what lies behind cut-outs is as hard to keep as they are
         for i in range(count):
             self._keep(Example(latent[i].half().cpu(), known[i], texts[2 * i : 2 * i + 2], things[i], layout[i]))
 
@@ -151,12 +149,12 @@ class LatentPool:
         parts = [self.vae.encode_moments(part)[0].float() for part in video.split(64 if video.shape[2] == 1 else AT_ONCE)]
         return normalize_latent(torch.cat(parts))
 
-    def _known(self, video: Tensor, rendered: Rendered, style: str) -> list[Tensor | None]:
+    def _known(self, video: Tensor, rendered: Rendered, scenes: list[Scene]) -> list[Tensor | None]:
         """The 20 channels of each clip, for those that are to have known frames. A collage always has: its caption tells too little."""
         group, rng = self.group, self.rng
         chosen: dict[int, bool] = {}  # clip -> whether its things are carried along
-        for i in range(len(video)):
-            drawn = rng.random() * (group.known + group.tracked if style == "collage" else 1.0)
+        for i, scene in enumerate(scenes):
+            drawn = rng.random() * (group.known + group.tracked if scene.style == "collage" else 1.0)
             if group.frames > 1 and drawn < group.known + group.tracked:
                 chosen[i] = drawn < group.tracked
         known: list[Tensor | None] = [None] * len(video)

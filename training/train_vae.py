@@ -76,10 +76,13 @@ class ClipPool:
         self._render(config["pool"] // 8)
 
     def _render(self, count: int) -> None:
-        styles = ["collage" if self.rng.random() < self.config["collage_share"] else "picture_book" for _ in range(count)]
-        scenes = [sample_scene(self.rng, "train", style) for style in sorted(styles)]
+        if count == 0:
+            return
+        share = self.config["collage_share"]
+        styles = ["collage" if self.rng.random() < share else "picture_book" for _ in range(count)]
+        scenes = [sample_scene(self.rng, "train", style) for style in styles]
         picture = self.config["picture"]
-        for clip in render(scenes, max(self.config["frames"]), picture, picture).video if scenes else ():  # [T, 3, H, W] uint8
+        for clip in render(scenes, max(self.config["frames"]), picture, picture).video:  # [T, 3, H, W] uint8
             if len(self.clips) < self.config["pool"]:
                 self.clips.append(clip)
             else:
