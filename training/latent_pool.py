@@ -6,7 +6,7 @@ Rendering and encoding a clip costs more than training on it once, so each is us
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from models.shapes import WAN
 from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
 from motion.backends.wan_move import move_cells
+from motion.tracks import DEFAULT_COUNT
 from training.known_frames import conditioning, draw_known, first_known, grey_unknown, known_mask
 from training.layout_guide import scene_layout
 from training.world import Scene, caption, render, sample_scene
@@ -31,7 +32,8 @@ class Group:
     """One kind of clip that every `every`th step trains on.
 
     `collage`, `known` and `tracked` are shares of the clips: made of cut-outs, with known frames, and with the first frame known and
-    its things carried along their true tracks. `close_ups` is how many crops around a thing, `close_cells` latent cells high and wide, a
+    its things carried along their true tracks. `calm` is the share of the collages in which one cut-out moves and the rest stands still, as
+    in a picture that somebody brings to life. `close_ups` is how many crops around a thing, `close_cells` latent cells high and wide, a
     step trains on beside the `batch` whole ones.
     """
 
@@ -45,6 +47,7 @@ class Group:
     most: int = 12000
     max_things: int = 2
     collage: float = 0.0
+    calm: float = 0.0
     known: float = 0.0
     tracked: float = 0.0
     close_ups: int = 0
@@ -109,6 +112,13 @@ def thing_cover(masks: Tensor) -> Tensor:
     cells = F.avg_pool2d(masks.any(2).float(), WAN.space)  # [B, T, h, w]
     rest = cells[:, 1:].unflatten(1, (-1, WAN.time)).amax(2) if cells.shape[1] > 1 else cells[:, 1:]
     return torch.cat([cells[:, :1], rest], dim=1)
+
+
+def calmed(scene: Scene, rng: random.Random) -> Scene:
+    """A collage that begins like `scene` and in which all but one of the cut-outs, and the ground, stand still."""
+    moving = rng.choice(scene.cutouts)
+    still = (one if one is moving else replace(one, velocity=(0.0, 0.0), rate=0.0, turn=0.0) for one in scene.cutouts)
+    return replace(scene, drift=(0.0, 0.0), cutouts=tuple(still))
 
 
 class LatentPool:
@@ -176,7 +186,7 @@ class LatentPool:
         usable = [i for i, owner in enumerate(owners.tolist()) if owner >= -1]
         if self.rng.random() < 0.4:
             usable = [i for i in usable if owners[i] >= 0] or usable
-        count = self.rng.randint(1, len(usable))
+        count = self.rng.randint(1, min(len(usable), DEFAULT_COUNT))
         points = self.rng.sample(usable, count)
         order = rendered.depth_order[number].tolist()
         front = torch.tensor([order.index(owner) + 1.0 if owner >= 0 else 0.0 for owner in owners[points].tolist()])
@@ -187,7 +197,7 @@ class LatentPool:
         while True:
             scene = sample_scene(self.rng, "train", style)
             if len(scene.things) <= self.group.max_things:
-                return scene
+                return calmed(scene, self.rng) if style == "collage" and self.rng.random() < self.group.calm else scene
 
     def _keep(self, example: Example) -> None:
         if len(self.examples) < self.group.most:

@@ -7,6 +7,7 @@ statistics of Wan latents and that the host's linear step preview shows roughly 
 
 from __future__ import annotations
 
+import math
 import random
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,9 @@ DEFAULTS: dict[str, Any] = {
     "compile": False,
 }
 
-STILL_FRAMES = 9  # from the third latent frame on a network knows nothing else any more
+STILL_FRAMES = 17  # only from the fifth latent frame on does a network see nothing else any more
+STILL_PICTURES = 0.25  # of a batch
+FORGET = 0.05  # how fast the covariance of the latents forgets
 SEEN_POWER = 0.5  # how far the spread of latents follows what they show, 0 to 1
 
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
@@ -114,8 +117,8 @@ def busyness(clip: Tensor) -> float:
     return float(clip.diff(dim=-1).abs().mean() + clip.diff(dim=-2).abs().mean() + 2 * clip.diff(dim=0).abs().mean())
 
 
-def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss and what it is made of."""
+def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, what it is made of, and the latents (no gradient)."""
     mean, log_variance = vae.encode_moments(video)
     mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
     latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
@@ -123,18 +126,34 @@ def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weigh
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
     absolute, squared = error.abs().mean(), error.square().mean()
     loss = absolute + squared_weight * squared + kl_weight * divergence
-    return loss, {"l1": absolute.detach(), "mse": squared.detach(), "kl": divergence.detach()}
+    return loss, {"l1": absolute.detach(), "mse": squared.detach(), "kl": divergence.detach()}, mean.detach()
 
 
-def still_loss(vae: CausalVideoVAE, pictures: Tensor) -> Tensor:
+def still_loss(vae: CausalVideoVAE, pictures: Tensor, evened: Tensor) -> Tensor:
     """How far later latent frames of `pictures` [B, 3, H, W] that stand still are from the first one, in shares of its variance.
 
     The first frame takes another way through the network than those that follow it four at a time. Left alone, the same picture has
     unlike latents there, and a denoiser has to learn everything twice: from single pictures for the first frame, from clips for the rest.
+
+    Latents are compared after the map `evened` [16, 16] (`half_white`): as the network gives them, three of sixteen directions are all
+    that counts, while a denoiser is given all of them (`fold_statistics`).
     """
     mean = vae.encode_moments(pictures[:, :, None].expand(-1, -1, STILL_FRAMES, -1, -1))[0].float()
     first = mean[:, :, :1].detach()
-    return (mean[:, :, 1:] - first).square().mean() / first.var()
+    off, spread = (torch.einsum("ij,bjthw->bithw", evened, part) for part in (mean[:, :, 1:] - first, first))
+    return off.square().mean() / spread.var()
+
+
+def covariance_of(latents: Tensor) -> Tensor:
+    """[C, C], double, of latents [B, C, T, h, w]."""
+    return torch.cov(latents.transpose(0, 1).flatten(1).double())
+
+
+def half_white(covariance: Tensor) -> Tensor:
+    """The symmetric map halfway to white: latents of this covariance [16, 16] then spread like the square roots of what they had. Float32."""
+    values, vectors = torch.linalg.eigh(covariance)
+    values = values.clamp_min(values.max() * 1e-4)
+    return (vectors @ torch.diag(values.pow(-0.25)) @ vectors.T).float()
 
 
 @torch.inference_mode()
@@ -222,6 +241,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
                   "step": clock.step, "spent": clock.spent})  # fmt: skip
 
     pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
+    covariance: Tensor | None = None
     if config["compile"]:
         torch._dynamo.config.recompile_limit = 64  # one variant for each width and length
         vae.compile_elementwise()
@@ -230,9 +250,11 @@ def train(config: dict[str, Any], folder: Path) -> None:
         batch = max(1, config["batch"] * min(config["frames"]) // frames)
         video = pool.batch(batch, frames).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            loss, parts = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
+            loss, parts, latents = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
             if config["still_weight"]:
-                unlike = still_loss(vae, video[: (batch + 1) // 2, :, 0])
+                seen = covariance_of(latents)
+                covariance = seen if covariance is None else torch.lerp(covariance, seen, FORGET)
+                unlike = still_loss(vae, video[: math.ceil(batch * STILL_PICTURES), :, 0], half_white(covariance))
                 loss, parts["still"] = loss + config["still_weight"] * unlike, unlike.detach()
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])

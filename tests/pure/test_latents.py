@@ -12,7 +12,7 @@ from models.dit import DiTConfig, WanDiT
 from models.vae import CausalVideoVAE, normalize_latent
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
-from training.train_vae import fold, fold_statistics, seen_spread, still_loss
+from training.train_vae import covariance_of, fold, fold_statistics, half_white, seen_spread, still_loss
 from training.world import render, sample_scene
 
 
@@ -112,15 +112,23 @@ def test_a_picture_that_stands_still_should_look_the_same_later():
             self.off = torch.tensor(off, requires_grad=True)
 
         def encode_moments(self, video):
-            assert video.shape == (2, 3, 9, 8, 8) and torch.equal(video[:, :, 0], video[:, :, 8])
+            assert video.shape == (2, 3, 17, 8, 8) and torch.equal(video[:, :, 0], video[:, :, 16])
             frames = video[:, :, ::4]
             return torch.cat([frames[:, :, :1], frames[:, :, 1:] + self.off], dim=2), frames
 
     pictures = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-    assert still_loss(Codec(0.0), pictures) == 0
+    plain = torch.eye(3)
+    assert still_loss(Codec(0.0), pictures, plain) == 0
     codec = Codec(0.5)
-    loss = still_loss(codec, pictures)
+    loss = still_loss(codec, pictures, plain)
     torch.testing.assert_close(loss, 0.25 / pictures.var())
     loss.backward()
     assert codec.off.grad > 0
+
+
+def test_directions_that_hardly_spread_count_when_still_pictures_are_compared():
+    latents = torch.randn(4, 3, 5, 8, 8, generator=torch.Generator().manual_seed(1)) * torch.tensor([10.0, 1.0, 0.1]).view(1, 3, 1, 1, 1)
+    evened = half_white(covariance_of(latents))
+    spread = torch.einsum("ij,bjthw->bithw", evened, latents).transpose(0, 1).flatten(1).std(1)
+    torch.testing.assert_close(spread / spread[1], torch.tensor([10.0, 1.0, 0.1]).sqrt(), rtol=0.05, atol=0)
 

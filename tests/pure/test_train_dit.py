@@ -15,7 +15,7 @@ from support.tiny_weights import random_vae, write_text_encoder, write_vae
 from models.dit import WanDiT
 from models.text_encoder import load_text_encoder
 from training.known_frames import conditioning
-from training.latent_pool import Group, LatentPool, thing_cover
+from training.latent_pool import Group, LatentPool, calmed, thing_cover
 from training.layout_guide import COVER, KIND, LayoutGuide, scene_layout
 from training.pixel_metric import pixel_metric
 from training.sampling import sample
@@ -128,6 +128,15 @@ def test_what_is_tracked_is_carried_to_where_it_truly_goes(pooled):
     start = (thing_cover(rendered.masks)[0, 0] > 0.3).nonzero()[:, 1].float().mean()
     assert (columns - start).abs() < 2, "and it is the ball's own cells that arrived there"
     assert torch.equal(moved[:, :, 0], latent[:, :, 0])
+
+
+def test_a_calmed_collage_begins_alike_and_only_one_cut_out_moves():
+    rng = random.Random(3)
+    scene = next(one for one in iter(lambda: sample_scene(rng, "train", "collage"), None) if len(one.cutouts) > 2 and one.drift != (0.0, 0.0))
+    before, after = render([scene], 9, 64, 64), render([calmed(scene, rng)], 9, 64, 64)
+    assert torch.equal(before.video[0, 0], after.video[0, 0])
+    moved = (after.tracks[0] - after.tracks[0, :1]).abs().amax((0, 2)) > 0.01
+    assert len(set(after.owners[0][moved].tolist())) == 1 and -1 not in after.owners[0][moved]
 
 
 def test_the_layout_says_what_each_token_shows():

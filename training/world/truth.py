@@ -13,7 +13,7 @@ from training.world.motion import Pose
 from training.world.scene import Scene
 from training.world.sprites import surface_points
 
-THING_POINTS, BACKGROUND_POINTS = 24, 40
+THING_POINTS, BACKGROUND_POINTS = 64, 100
 NOBODY = -2  # owner of a point that pads the batch
 
 
@@ -46,7 +46,7 @@ def point_tracks(
 
 
 def _points_on(scene: Scene, number: int, generator: torch.Generator) -> Tensor:
-    """Points of a thing in its drawing's units, [24, 2]."""
+    """Points of a thing in its drawing's units, [THING_POINTS, 2]."""
     if scene.style == "collage":
         solid = cutout_sprite(scene.cutouts[number], 0)[ALPHA] > 250
         rows, columns = torch.nonzero(solid, as_tuple=True)
