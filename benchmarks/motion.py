@@ -271,7 +271,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=_side, default=128, help="width and height in pixels, a multiple of 16 (128)")
     parser.add_argument("--frames", type=_length, default=17, help="frames of a clip, 4n+1 (17)")
     parser.add_argument("--steps", type=positive, default=16, help="steps of the Euler sampler (16)")
-    parser.add_argument("--cfg", type=float, default=3.0, help="guidance (3)")
+    parser.add_argument("--cfg", type=float, default=1.0, help="guidance (1: none)")
     parser.add_argument("--shift", type=float, default=3.0, help="shift of the noise levels (3)")
     parser.add_argument("--prompt", default="", help="one prompt for all pictures (none)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise (0)")

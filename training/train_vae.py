@@ -21,6 +21,7 @@ from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
+from training.standing import Evened, draw_standing, standing_loss
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -45,6 +46,7 @@ DEFAULTS: dict[str, Any] = {
     "kl_weight": 2e-4,
     "squared_weight": 2.0,
     "still_weight": 0.0,
+    "still_shown": 0.3,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
@@ -52,9 +54,7 @@ DEFAULTS: dict[str, Any] = {
     "compile": False,
 }
 
-STILL_FRAMES = 17  # only from the fifth latent frame on does a network see nothing else any more
-STILL_PICTURES = 0.25  # of a batch
-FORGET = 0.05  # how fast the covariance of the latents forgets
+STANDING_SHARE = 0.25  # of a batch
 SEEN_POWER = 0.5  # how far the spread of latents follows what they show, 0 to 1
 
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
@@ -118,42 +118,20 @@ def busyness(clip: Tensor) -> float:
 
 
 def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, what it is made of, and the latents (no gradient)."""
+    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, what it is made of, and the latents."""
     mean, log_variance = vae.encode_moments(video)
     mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
     latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
     error = vae.decode_chunk(latent.to(video.dtype)).float() - video
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    absolute, squared = error.abs().mean(), error.square().mean()
-    loss = absolute + squared_weight * squared + kl_weight * divergence
-    return loss, {"l1": absolute.detach(), "mse": squared.detach(), "kl": divergence.detach()}, mean.detach()
+    loss = shown_loss(error, squared_weight) + kl_weight * divergence
+    parts = {"l1": error.detach().abs().mean(), "mse": error.detach().square().mean(), "kl": divergence.detach()}
+    return loss, parts, mean.detach()
 
 
-def still_loss(vae: CausalVideoVAE, pictures: Tensor, evened: Tensor) -> Tensor:
-    """How far later latent frames of `pictures` [B, 3, H, W] that stand still are from the first one, in shares of its variance.
-
-    The first frame takes another way through the network than those that follow it four at a time. Left alone, the same picture has
-    unlike latents there, and a denoiser has to learn everything twice: from single pictures for the first frame, from clips for the rest.
-
-    Latents are compared after the map `evened` [16, 16] (`half_white`): as the network gives them, three of sixteen directions are all
-    that counts, while a denoiser is given all of them (`fold_statistics`).
-    """
-    mean = vae.encode_moments(pictures[:, :, None].expand(-1, -1, STILL_FRAMES, -1, -1))[0].float()
-    first = mean[:, :, :1].detach()
-    off, spread = (torch.einsum("ij,bjthw->bithw", evened, part) for part in (mean[:, :, 1:] - first, first))
-    return off.square().mean() / spread.var()
-
-
-def covariance_of(latents: Tensor) -> Tensor:
-    """[C, C], double, of latents [B, C, T, h, w]."""
-    return torch.cov(latents.transpose(0, 1).flatten(1).double())
-
-
-def half_white(covariance: Tensor) -> Tensor:
-    """The symmetric map halfway to white: latents of this covariance [16, 16] then spread like the square roots of what they had. Float32."""
-    values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp_min(values.max() * 1e-4)
-    return (vectors @ torch.diag(values.pow(-0.25)) @ vectors.T).float()
+def shown_loss(error: Tensor, squared_weight: float) -> Tensor:
+    """What an error in pixels costs."""
+    return error.abs().mean() + squared_weight * error.square().mean()
 
 
 @torch.inference_mode()
@@ -241,7 +219,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
                   "step": clock.step, "spent": clock.spent})  # fmt: skip
 
     pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
-    covariance: Tensor | None = None
+    evened = Evened()
     if config["compile"]:
         torch._dynamo.config.recompile_limit = 64  # one variant for each width and length
         vae.compile_elementwise()
@@ -252,10 +230,10 @@ def train(config: dict[str, Any], folder: Path) -> None:
         with torch.autocast(device.type, torch.bfloat16):
             loss, parts, latents = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
             if config["still_weight"]:
-                seen = covariance_of(latents)
-                covariance = seen if covariance is None else torch.lerp(covariance, seen, FORGET)
-                unlike = still_loss(vae, video[: math.ceil(batch * STILL_PICTURES), :, 0], half_white(covariance))
-                loss, parts["still"] = loss + config["still_weight"] * unlike, unlike.detach()
+                standing = draw_standing(video[: math.ceil(batch * STANDING_SHARE), :, 0], pool.rng)
+                unlike, error = standing_loss(vae, standing, evened(latents))
+                loss = loss + config["still_weight"] * unlike + config["still_shown"] * shown_loss(error, config["squared_weight"])
+                parts |= {"still": unlike.detach(), "shown": error.detach().square().mean()}
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
         if torch.isfinite(norm):

@@ -12,7 +12,8 @@ from models.dit import DiTConfig, WanDiT
 from models.vae import CausalVideoVAE, normalize_latent
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
-from training.train_vae import covariance_of, fold, fold_statistics, half_white, seen_spread, still_loss
+from training.standing import Standing, covariance_of, draw_standing, half_white, standing_loss
+from training.train_vae import fold, fold_statistics, seen_spread
 from training.world import render, sample_scene
 
 
@@ -104,26 +105,54 @@ def test_another_kind_of_denoiser_is_refused():
         refit(dit, well_conditioned(0))
 
 
-def test_a_picture_that_stands_still_should_look_the_same_later():
-    class Codec:
-        """The latents of a picture are its colours; later latent frames are off by `off`."""
+class Colours:
+    """A codec whose latents are the colours of 4 x 4 blocks; in a clip they are off by `off` wherever the picture before was another."""
 
-        def __init__(self, off: float) -> None:
-            self.off = torch.tensor(off, requires_grad=True)
+    def __init__(self, off: float) -> None:
+        self.off = torch.tensor(off, requires_grad=True)
 
-        def encode_moments(self, video):
-            assert video.shape == (2, 3, 17, 8, 8) and torch.equal(video[:, :, 0], video[:, :, 16])
-            frames = video[:, :, ::4]
-            return torch.cat([frames[:, :, :1], frames[:, :, 1:] + self.off], dim=2), frames
+    def encode_moments(self, video):
+        frames = torch.nn.functional.avg_pool3d(video[:, :, ::4], (1, 4, 4))
+        changed = (frames.diff(dim=2).abs().amax((1, 3, 4), keepdim=True) > 0).float()
+        return frames + torch.cat([torch.zeros_like(changed[:, :, :1]), changed], dim=2) * self.off, frames
 
-    pictures = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    def decode_chunk(self, latent):
+        times = torch.tensor([1] + [4] * (latent.shape[2] - 1))
+        return latent.repeat_interleave(times, dim=2).repeat_interleave(4, dim=3).repeat_interleave(4, dim=4)
+
+
+def blocks(count: int) -> torch.Tensor:
+    """Pictures [count, 3, 16, 16] of blocks of 4 x 4 pixels."""
+    return torch.randn(count, 3, 4, 4, generator=torch.Generator().manual_seed(0)).repeat_interleave(4, 2).repeat_interleave(4, 3)
+
+
+def test_a_picture_should_have_the_latents_it_has_alone_after_a_cut_too():
+    standing = Standing(blocks(3), torch.tensor([[0, 0, 2, 2, 1], [1, 1, 1, 1, 1]]))
+    clips = standing.clips()
+    assert clips.shape == (2, 3, 17, 16, 16)
+    assert torch.equal(clips[0, :, 4], standing.pictures[0]) and torch.equal(clips[0, :, 5], standing.pictures[2])
     plain = torch.eye(3)
-    assert still_loss(Codec(0.0), pictures, plain) == 0
-    codec = Codec(0.5)
-    loss = still_loss(codec, pictures, plain)
-    torch.testing.assert_close(loss, 0.25 / pictures.var())
-    loss.backward()
+    unlike, error = standing_loss(Colours(0.0), standing, plain)
+    assert unlike == 0 and error.abs().max() < 1e-6
+    codec = Colours(0.5)
+    unlike, error = standing_loss(codec, standing, plain)
+    spread = torch.nn.functional.avg_pool2d(standing.pictures, 4)[standing.order].var()
+    torch.testing.assert_close(unlike, 0.25 * 2 / 8 / spread)  # two of eight later latent frames come after a cut
+    assert error.abs().max() < 1e-6, "the latents of pictures alone are shown, which are right"
+    unlike.backward()
     assert codec.off.grad > 0
+
+
+def test_clips_that_stand_cut_to_each_other_and_to_whole_cells_away():
+    pictures, rng = blocks(2), random.Random(0)
+    drawn = [draw_standing(pictures, rng) for _ in range(60)]
+    orders = torch.cat([one.order for one in drawn])
+    assert orders.shape == (120, 5) and torch.equal(orders[:, 0], torch.tensor([0, 1] * 60))
+    assert 0.3 < (orders == orders[:, :1]).all(1).float().mean() < 0.6, "some stand still"
+    assert ((orders[:, 1:] < 2) & (orders[:, 1:] != orders[:, :1])).any(), "some cut to the other picture"
+    shifted = next(one.pictures[2] for one in drawn if len(one.pictures) > 2)
+    places = [(y, x, n) for y in (0, 8) for x in (0, 8) for n in range(2)]
+    assert any(torch.equal(shifted, pictures[n].roll((y, x), (-2, -1))) for y, x, n in places)
 
 
 def test_directions_that_hardly_spread_count_when_still_pictures_are_compared():
@@ -131,4 +160,3 @@ def test_directions_that_hardly_spread_count_when_still_pictures_are_compared():
     evened = half_white(covariance_of(latents))
     spread = torch.einsum("ij,bjthw->bithw", evened, latents).transpose(0, 1).flatten(1).std(1)
     torch.testing.assert_close(spread / spread[1], torch.tensor([10.0, 1.0, 0.1]).sqrt(), rtol=0.05, atol=0)
-
