@@ -114,7 +114,7 @@ class Colours:
     def encode_moments(self, video):
         frames = torch.nn.functional.avg_pool3d(video[:, :, ::4], (1, 4, 4))
         changed = (frames.diff(dim=2).abs().amax((1, 3, 4), keepdim=True) > 0).float()
-        return frames + torch.cat([torch.zeros_like(changed[:, :, :1]), changed], dim=2) * self.off, frames
+        return frames + torch.cat([torch.zeros_like(frames[:, :1, :1, :1, :1]), changed], dim=2) * self.off, frames
 
     def decode_chunk(self, latent):
         times = torch.tensor([1] + [4] * (latent.shape[2] - 1))
