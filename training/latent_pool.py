@@ -18,13 +18,13 @@ from models.shapes import WAN
 from models.text_encoder import TextEncoder
 from models.vae import CausalVideoVAE, normalize_latent
 from motion.backends.wan_move import move_cells
-from motion.tracks import DEFAULT_COUNT
 from training.known_frames import conditioning, draw_known, first_known, grey_unknown, known_mask
 from training.layout_guide import scene_layout
 from training.world import Scene, caption, render, sample_scene
 from training.world.compose import Rendered
 
 AT_ONCE = 8  # clips encoded together
+MOST_POINTS = 200  # that carry a clip; the motion brush gives no more unless asked
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ class LatentPool:
         usable = [i for i, owner in enumerate(owners.tolist()) if owner >= -1]
         if self.rng.random() < 0.4:
             usable = [i for i in usable if owners[i] >= 0] or usable
-        count = self.rng.randint(1, min(len(usable), DEFAULT_COUNT))
+        count = self.rng.randint(1, min(len(usable), MOST_POINTS))
         points = self.rng.sample(usable, count)
         order = rendered.depth_order[number].tolist()
         front = torch.tensor([order.index(owner) + 1.0 if owner >= 0 else 0.0 for owner in owners[points].tolist()])

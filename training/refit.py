@@ -25,7 +25,7 @@ PICTURES, SIDE = 64, 128
 def latent_map(before: CausalVideoVAE, after: CausalVideoVAE, count: int = PICTURES, seed: int = 11) -> Tensor:
     """The matrix [16, 16] that makes normalised latents of `before` those of `after`, by least squares on rendered pictures, float64.
 
-    Pictures, since the latents of later frames may lie otherwise (`still_loss` of `training/train_vae.py`).
+    Pictures, since the latents of later frames may lie otherwise (`training/standing.py`).
     """
     rng = random.Random(f"latent map {seed}")
     found: list[list[Tensor]] = [[], []]

@@ -78,11 +78,15 @@ def covariance_of(latents: Tensor) -> Tensor:
     return torch.cov(latents.transpose(0, 1).flatten(1).double())
 
 
+def symmetric_power(matrix: Tensor, power: float, least: float) -> Tensor:
+    """A symmetric, positive matrix to a power; eigenvalues below the share `least` of the largest count as that much."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors @ torch.diag(values.clamp_min(values.max() * least) ** power) @ vectors.T
+
+
 def half_white(covariance: Tensor) -> Tensor:
     """The symmetric map, float32, halfway to white: latents of this covariance [16, 16] then spread like the roots of what they had."""
-    values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp_min(values.max() * 1e-4)
-    return (vectors @ torch.diag(values.pow(-0.25)) @ vectors.T).float()
+    return symmetric_power(covariance, -0.25, 1e-4).float()
 
 
 class Evened:

@@ -21,7 +21,7 @@ from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
-from training.standing import Evened, draw_standing, standing_loss
+from training.standing import Evened, draw_standing, standing_loss, symmetric_power
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -272,9 +272,7 @@ def latent_statistics(vae: CausalVideoVAE, clips: int = 96, seed: int = 7) -> tu
 
 def whitening(covariance: Tensor) -> Tensor:
     """The symmetric map after which latents of this covariance [16, 16] have the spread 1 in every direction."""
-    values, vectors = torch.linalg.eigh(covariance)
-    values = values.clamp_min(values.max() * 1e-5)
-    return vectors @ torch.diag(values.rsqrt()) @ vectors.T
+    return symmetric_power(covariance, -0.5, 1e-5)
 
 
 def seen_spread(vae: CausalVideoVAE, power: float = SEEN_POWER) -> Tensor:
@@ -284,9 +282,8 @@ def seen_spread(vae: CausalVideoVAE, power: float = SEEN_POWER) -> Tensor:
     steps in any direction would show equally; with 0 latents stay white.
     """
     shown = pixel_metric(vae, plain=0.0).double()
-    values, vectors = torch.linalg.eigh(shown.T @ shown)
-    spread = values.clamp_min(values.max() * 1e-4) ** (power / 2)
-    return vectors @ torch.diag(spread / spread.square().mean().sqrt()) @ vectors.T
+    spread = symmetric_power(shown.T @ shown, power / 2, 1e-4)
+    return spread / (spread.square().sum() / len(spread)).sqrt()
 
 
 def preview_rotation(colour_map: Tensor) -> Tensor:
