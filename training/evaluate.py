@@ -119,7 +119,6 @@ def settings_of(arguments: argparse.Namespace) -> Settings:
         size=arguments.size,
         text=Sampler(arguments.steps, arguments.guidance, arguments.shift),
         picture=Sampler(arguments.steps, arguments.picture_guidance, arguments.shift),
-        motion=Sampler(arguments.steps, arguments.motion_guidance, arguments.shift),
         counts=counts,
         languages=tuple(arguments.language or LANGUAGES),
         seed=arguments.seed,
@@ -157,8 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--size", type=int, default=128, help="width and height of the clips in pixels")
     parser.add_argument("--steps", type=_positive, default=20)
     parser.add_argument("--guidance", type=float, default=5.0, help="of text to video (5)")
-    parser.add_argument("--picture-guidance", type=float, default=3.0, help="of image to video (3)")
-    parser.add_argument("--motion-guidance", type=float, default=1.0, help="of motion plans (1: none)")
+    parser.add_argument("--picture-guidance", type=float, default=1.0, help="of image to video and of motion plans (1: none)")
     parser.add_argument("--shift", type=float, default=3.0)
     parser.add_argument("--seed", type=int, default=0, help="draws other prompts and noises")
     parser.add_argument("--quick", action="store_true", help="smaller samples")

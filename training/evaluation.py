@@ -77,7 +77,6 @@ class Settings:
         size: width and height of clips in pixels.
         text: how clips of prompts are made.
         picture: how clips are made of which some frames are known.
-        motion: how clips are made that follow motion plans.
         counts: as `COUNTS`, one number each.
         languages: of the prompts.
         seed: draws other prompts.
@@ -90,7 +89,6 @@ class Settings:
     size: int
     text: Sampler
     picture: Sampler
-    motion: Sampler
     counts: dict[str, int]
     languages: tuple[str, ...]
     seed: int = 0

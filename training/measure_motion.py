@@ -49,7 +49,7 @@ def motion_rows(evaluation: Evaluation) -> list[Row]:
     count, outcomes = evaluation.count("motion"), []
     cases = itertools.islice(held_out_cases(evaluation), count)
     while batch := list(itertools.islice(cases, BATCH)):
-        outcomes += measure(evaluation.models, batch, evaluation.settings.motion, evaluation.settings.seed)
+        outcomes += measure(evaluation.models, batch, evaluation.settings.picture, evaluation.settings.seed)
         evaluation.tell(f"motion: {len(outcomes)} of {count} plans")
     evaluation.details["motion"] = [asdict(outcome) for outcome in outcomes]
     return outcome_rows(outcomes, *follower_errors(evaluation))
