@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from training.latent_pool import Batch
-from training.run import run_command
+from training.run import mixed_precision, run_command
 from training.sampling import shift_sigma
 from training.train_dit import DEFAULTS as DENOISER
 from training.train_dit import Trainer, export
@@ -95,7 +95,7 @@ class Distiller(Trainer):
         noisy = torch.lerp(batch.latent, noise, levels[0].view(-1, 1, 1, 1, 1))
         knows = batch.known.flatten(1).any(1)
         guidance = torch.where(knows, config["known_guidance"], config["guidance"]) if phase == 0 else torch.ones_like(levels[0])
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             wanted = two_steps(self.teacher, noisy, batch, self.encoder.encode([""]), levels, guidance)
             loss = loss_of(self.model, noisy, wanted, batch, self.metric, levels[0])
         return loss, torch.zeros_like(loss)

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import torch
 
+from models.precision import fastest_cpu_dtype
 from models.shapes import WAN, VideoShape
 from models.vae import denormalize_latent
 from training.evaluation import Evaluation, Models, Sampler
 from training.measure_steps import FEW_STEPS, few
 from training.rows import Row
+from training.run import mixed_precision
 from training.sampling import sample
 
 FRAMES = 33  # two seconds
@@ -24,7 +26,7 @@ SECONDS, MEGABYTES = 1.0, 80.0
 
 def speed_rows(evaluation: Evaluation) -> list[Row]:
     """Median seconds of a clip of 33 frames, few steps and all, each after a clip that does not count."""
-    models = in_bfloat16(evaluation.models)
+    models = as_computed(evaluation.models)
     shape, rounds = evaluation.settings.shape(FRAMES), evaluation.count("speed")
     samplers = [*(few(evaluation, steps) for steps in FEW_STEPS), evaluation.settings.text]
     rows = []
@@ -41,9 +43,9 @@ def speed_rows(evaluation: Evaluation) -> list[Row]:
     return rows
 
 
-def in_bfloat16(models: Models) -> Models:
+def as_computed(models: Models) -> Models:
     """The same networks with the denoiser's weights in the precision in which it is computed."""
-    return replace(models, dit=copy.deepcopy(models.dit).bfloat16())
+    return replace(models, dit=copy.deepcopy(models.dit).to(fastest_cpu_dtype()))
 
 
 @torch.inference_mode()
@@ -56,7 +58,7 @@ def timed(models: Models, prompt: str, shape: VideoShape, sampler: Sampler) -> d
     size = WAN.latent(shape)
     dims = (1, size.channels, size.frames, size.height, size.width)
     noise = torch.randn(dims, generator=torch.Generator().manual_seed(0))
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(noise.device):
         latent = sample(models.dit, noise, torch.zeros(1, 20, *dims[2:]), text, no_text, **asdict(sampler))
     denoised = time.perf_counter()
     models.vae.decode_chunk(denormalize_latent(latent).to(next(models.vae.parameters()).dtype))

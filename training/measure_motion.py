@@ -27,6 +27,7 @@ from training.photographs import PHOTOGRAPHS, Box, open_photographs, own_picture
 from training.rooms import room
 from training.round_trip import decoded
 from training.rows import Row
+from training.run import mixed_precision
 from training.sampling import sample
 
 EPE, NEARER, DRIFT = 1.5, 5.0, 0.5  # pixels, times, pixels
@@ -125,7 +126,7 @@ def steered_clips(models: Models, moved: Tensor, plain: Tensor, seeds: list[int]
         return models.dit(torch.cat([entry[:, :16], known], dim=1), timestep, context, mask)
 
     guidance = 1.0 if moved is plain else sampler.guidance  # both predictions are the same one
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed_precision(noise.device):
         latent = sample(predict, noise, moved, text, no_text, sampler.steps, guidance, sampler.shift)
     return decoded(models.vae, latent)
 

@@ -20,6 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from models.precision import fastest_dtype
+
 
 @dataclass
 class Clock:
@@ -207,3 +209,8 @@ def pick_device(name: str = "auto") -> torch.device:
     if name != "auto":
         return torch.device(name)
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Within it a device computes in bfloat16, if it is faster with it."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=fastest_dtype(device) == torch.bfloat16)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from models.vae import CausalVideoVAE
 from training.checker import LOOKS, MARK, SIDE, WEIGHTS, Checker, load_checker
-from training.run import Average, Optimizers
+from training.run import Average, Optimizers, mixed_precision
 from training.train_dit import read_vae
 from training.world import FPS, LABELS, Scene, render, scene_for
 from training.world.scene import CAMERA_WEIGHTS, SIZE_WEIGHTS, SPEED_WEIGHTS, TIME_WEIGHTS, WEATHER_WEIGHTS
@@ -192,7 +192,7 @@ def train(minutes: float, seed: int, out: Path, vae_file: Path | None, start_fro
         if vae is not None and step % 8 == 0:
             pool.add(FRESH // 2, vae)
         frames, marks, labels = pool.batch(generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(frames.device):
             seen = checker(frames.contiguous(memory_format=torch.channels_last))
         loss, parts = checker_loss({name: value.float() for name, value in seen.items()}, marks, labels)
         loss.backward()

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models.dit import DiTConfig, WanDiT
+from models.precision import fastest_dtype
 from models.shapes import WAN, VideoShape
 from models.text_encoder import TextEncoder, load_text_encoder
 from models.vae import CausalVideoVAE
@@ -27,7 +28,7 @@ from training.layout_guide import LayoutGuide
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
 from training.round_trip import decoded
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, run_command
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, run_command
 from training.sampling import draw_sigmas, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -83,9 +84,9 @@ def flow_loss(model: nn.Module, noisy: Tensor, wanted: Tensor, batch: Batch, met
 
 
 def read_vae(path: str, device: torch.device) -> CausalVideoVAE:
-    """The finished VAE in bfloat16, for encoding the training clips."""
+    """The finished VAE in the precision that is fastest on `device`, for encoding the training clips."""
     weights = {name: value.float() for name, value in load_file(path).items()}
-    return CausalVideoVAE.from_state_dict(weights).to(device, torch.bfloat16).optimize_layout()
+    return CausalVideoVAE.from_state_dict(weights).to(device, fastest_dtype(device)).optimize_layout()
 
 
 class Trainer:
@@ -187,7 +188,7 @@ class Trainer:
         sigma = draw_sigmas(len(batch.latent), self.config["shift"], self.device)
         noise = torch.randn_like(batch.latent)
         noisy = torch.lerp(batch.latent, noise, sigma.view(-1, 1, 1, 1, 1))
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with mixed_precision(self.device):
             loss = loss_of(self.model, noisy, noise - batch.latent, batch, self.metric, sigma)
             guided = self.clock.progress < self.config["guide_until"]
             wrong = self.config["guide_weight"] * self.guide.loss(batch.layout) if guided else torch.zeros_like(loss)
@@ -232,7 +233,7 @@ def sample_videos(
     empty, empty_mask = (part.to(device) for part in encoder.encode([""] * len(prompts)))
     if extra is None:
         extra = torch.zeros(len(prompts), 20, *dims[1:])
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         latent = sample(model, noise.to(device), extra.to(device), (text, mask), (empty, empty_mask), steps, guidance, shift)
     return decoded(vae, latent)
 

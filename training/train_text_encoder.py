@@ -15,6 +15,7 @@ import json
 import math
 import random
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from models.text_encoder import (
     save_text_encoder,
 )
 from models.tokenizer import END_ID, PAD_ID, UNKNOWN_ID, SpacetimeTokenizer, normalize
+from training.run import mixed_precision
 from training.text_corpus import (
     IGNORED,
     KIND_SLOTS,
@@ -305,7 +307,7 @@ class Trainer:
         texts = [disturb(pair.captions[language], language, generator) for language in LANGUAGES for pair in pairs]
         labels = _labels(pairs).repeat(len(LANGUAGES), 1)
         ids, mask = self.encoder.tokenizer.batch(texts)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.config.bfloat16):
+        with mixed_precision(ids.device) if self.config.bfloat16 else nullcontext():
             readouts, logits = answer(self.encoder, self.head, ids, mask, labels)
         questions, agreement = questions_loss(logits, labels), agreement_loss(readouts, labels)
         (questions + self.config.agreement_weight * agreement).backward()

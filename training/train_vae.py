@@ -20,7 +20,7 @@ from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, 
 from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, pick_device, psnr, run_command
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command
 from training.standing import Evened, draw_standing, standing_loss, symmetric_power
 from training.world import render, sample_scene
 
@@ -183,7 +183,7 @@ def start_straight(vae: CausalVideoVAE, pool: ClipPool, config: dict[str, Any], 
         if run.stop_asked:
             raise SystemExit("stopped before the first checkpoint: the same command starts again")
         video = pool.batch(config["batch"], config["frames"][step % len(config["frames"])]).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             _, rebuilt = straight(vae, video)
         squared = (rebuilt.float() - video).square().mean()
         squared.backward()
@@ -227,7 +227,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
         frames = config["frames"][step % len(config["frames"])]
         batch = max(1, config["batch"] * min(config["frames"]) // frames)
         video = pool.batch(batch, frames).to(device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with mixed_precision(device):
             loss, parts, latents = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
             if config["still_weight"]:
                 standing = draw_standing(video[: math.ceil(batch * STANDING_SHARE), :, 0], pool.rng)

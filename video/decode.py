@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -12,7 +10,6 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from ..models.convolutions import conv3d
 from ..models.vae import CausalState, CausalVideoVAE
 from .interrupt import interruptible, layers_of
 
@@ -205,32 +202,3 @@ def decode_chunks(vae: CausalVideoVAE, latent: Tensor) -> Iterator[Tensor]:
 def to_frames(video: Tensor) -> Tensor:
     """A clip [1, 3, T, H, W] in -1..1 -> frames [T, H, W, 3] float32 in 0..1 on the CPU."""
     return video[0].permute(1, 2, 3, 0).float().add(1).div_(2).clamp_(0, 1).cpu()
-
-
-@functools.cache
-def fastest_cpu_dtype() -> torch.dtype:
-    """bfloat16 where this CPU is measured to be clearly faster with it, else float32; measured once per process."""
-    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX"):
-        return torch.float32
-    seconds = {dtype: _seconds(_typical_convolution(dtype)) for dtype in (torch.float32, torch.bfloat16)}
-    return torch.bfloat16 if seconds[torch.bfloat16] * 1.5 < seconds[torch.float32] else torch.float32
-
-
-def _typical_convolution(dtype: torch.dtype) -> Callable[[], Tensor]:
-    """A small 3x3x3 convolution as the decoder does it."""
-    layout = torch.channels_last_3d
-    x = torch.randn(1, 16, 6, 64, 64, dtype=dtype).to(memory_format=layout)
-    weight = torch.randn(16, 16, 3, 3, 3, dtype=dtype).to(memory_format=layout)
-    return lambda: conv3d(x, weight, None, (0, 1, 1))
-
-
-@torch.inference_mode()
-def _seconds(work: Callable[[], Tensor], repetitions: int = 3) -> float:
-    """The best time of a few runs after one to warm up."""
-    work()
-    times = []
-    for _ in range(repetitions):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)

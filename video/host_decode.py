@@ -16,7 +16,8 @@ from comfy.cli_args import args
 from torch import Tensor
 
 from ..model_loaders.vae import is_wan21, streaming_patcher
-from .decode import CausalClip, Decoder, WanDecoder, fastest_cpu_dtype, windowed_chunks, windows_for
+from ..models.precision import fastest_cpu_dtype
+from .decode import CausalClip, Decoder, WanDecoder, windowed_chunks, windows_for
 from .host_video import LazyVideo
 from .interrupt import interruptible
 from .stream import FrameStream, Needs, frame_rate, skipping

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from ..models.interpolator import IFNet, pad_to_multiple
+from ..models.precision import fastest_cpu_dtype
 from . import interrupt
-from .decode import fastest_cpu_dtype
 from .host_video import LazyVideo, stream_of
 from .interpolate import FlowInterpolator, Interpolator, RifeInterpolator, Rules, interpolated, multiplied_rate, target_rate
 from .prefetch import read_ahead

@@ -33,6 +33,7 @@ from training.measures import rendered_truth
 from training.motion_cases import COLLAGE, Case
 from training.rooms import room
 from training.round_trip import rendered
+from training.run import mixed_precision
 from training.sampling import sigma_schedule
 from training.world import attributes, is_held_out
 
@@ -113,7 +114,7 @@ class TestMotion:
         text, mask = models.encoder.encode([""])
         level = sigma_schedule(1, 3.0)[:1]
         with torch.inference_mode():
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision(noise.device):
                 free, guided = (models.dit(torch.cat([noise, known], 1), 1000 * level, text, mask) for known in (plain, moved))
                 latent = noise - level * (free + 3 * (guided - free)).float()
             wanted = models.vae.decode_chunk(denormalize_latent(latent)).clamp(-1, 1)
@@ -232,7 +233,7 @@ class TestPhotographs:
 
 class TestCost:
     def test_a_clip_is_timed_in_parts(self, models: Models) -> None:
-        found = timed(replace(models, dit=random_dit(small_dit_config()).bfloat16()), "a red ball", VideoShape(5, 32, 32), Sampler(1, 5.0))
+        found = timed(replace(models, dit=random_dit(small_dit_config())), "a red ball", VideoShape(5, 32, 32), Sampler(1, 5.0))
         assert list(found) == ["text", "denoise", "decode"] and all(seconds > 0 for seconds in found.values())
 
     def test_sizes_are_added(self, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from rooms.video.decode import (
     WanDecoder,
     Windows,
     decode_chunks,
-    fastest_cpu_dtype,
     to_frames,
     windowed_chunks,
     windows_for,
@@ -181,8 +180,3 @@ def test_large_frames_get_short_windows_and_strange_time_axes_none() -> None:
     huge = windows_for(lambda n: 8 * n - 7, frame_bytes=100 * 2**20)
     assert huge is not None and huge.length == huge.overlap + 2
     assert windows_for(lambda n: max(1, (n - 2) // 5 * 17 + 5), frame_bytes=1000) is None
-
-
-def test_the_measured_precision_is_one_of_two_and_stays() -> None:
-    assert fastest_cpu_dtype() in (torch.float32, torch.bfloat16)
-    assert fastest_cpu_dtype() is fastest_cpu_dtype()
