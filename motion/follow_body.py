@@ -1,11 +1,19 @@
-"""A painted region followed as a whole: how its pixels of the first frame are shifted, turned and grown."""
+"""A painted region followed as a whole: how its pixels of the first frame are shifted, turned and grown.
+
+It is known by its pixels and, where its colours tell it from what is around it, by its silhouette. Pixels alone are not enough: those of a
+body of one colour look right in every part of it, and video models wash textures out.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .pyramid import inside, own_pixels, sample, values_and_gradient
+from .silhouette import Silhouette
 
 LIKENESS = 0.7
 """Least likeness to the first frame at which a body counts as found."""
@@ -29,13 +37,33 @@ SHARPEST, BLUNTEST = 0.015, 0.2
 """Colour difference at which a pixel begins to count as covered by something else: by what most pixels are off, within these."""
 CALM = 0.004
 """Squared colour change per squared pixel, over the whole body, that makes steps small where there is less."""
-BLURRED, SHARPLY = 0.2, 8
-"""What cannot be told to so many pixels, having nothing to be known by or alike along a line, goes on as it went; how sharp that is."""
+BLURRED, TURN_BLURRED, SCENE_BLURRED, SHARPLY = 1.0, 0.4, 0.2, 8
+"""What cannot be told to so many pixels, having nothing to be known by or alike along a line, goes on as it went: shifts; turns and growth,
+at the arm's end, sooner; and sooner still all of a body too large for a silhouette. How sharp that is."""
 KEPT_SPEED = 0.95
 NOISE, TOGETHER = 0.006, 100.0
 """Colour difference that is nothing, and how many neighbouring pixels err alike."""
 REACH, SCANNED = 0.25, 150
 """A body that is lost is looked for this far away, in parts of the picture's shorter side, by so many of its pixels."""
+TELLING, LARGEST = 0.4, 0.5
+"""Least contrast of a silhouette that counts, and of how much of the picture a body at most has one."""
+BESIDE = 4
+"""How far around a body, in pixels of each level, its silhouette is looked at."""
+OUTLINE = 0.15
+"""What a whole step from the silhouette to beside it counts, as a difference of colour."""
+SAME = 0.25
+"""Guesses that differ by no more pixels are one."""
+SHAPED, SHAPELESS = 0.75, 0.5
+"""Likeness of a silhouette at which no other place has to be looked at; and at which the body is lost."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What a body is known by on each level of a pyramid: places [K, 2] in the first frame and their values [K, C], in units of colour."""
+
+    places: dict[int, Tensor]
+    values: dict[int, Tensor]
+    unit: float = 1.0
 
 
 class Body:
@@ -50,6 +78,8 @@ class Body:
         self.levels: list[int] = []
         self.places: dict[int, Tensor] = {}  # of each level, [K, 2]
         self.values: dict[int, Tensor] = {}  # [K, 3]
+        self.silhouette: Silhouette | None = None
+        self._outline = _Look({}, {})
         for level, picture in enumerate(pyramid):
             places = _spread(own_pixels(labels, group, round(1.5 * 2**level)), PIXELS[level])
             if level > 0 and (len(places) < FEWEST * 4**level or width < NARROWEST * 2**level):
@@ -66,6 +96,24 @@ class Body:
         self.likeness = 1.0
         self._last = (self.linear, self.shift)
         self._information = torch.zeros(4, 4)
+        self._large = float((labels == group).float().mean()) > LARGEST
+        self._blurred = torch.tensor((SCENE_BLURRED,) * 4 if self._large else (BLURRED, BLURRED, TURN_BLURRED, TURN_BLURRED))
+        if self.levels and not self._large:
+            self._take_silhouette(pyramid, labels == group)
+
+    def _take_silhouette(self, pyramid: list[Tensor], own: Tensor) -> None:
+        """Know the body by its silhouette as well, if that tells anything."""
+        silhouette = Silhouette(pyramid[0], own)
+        if silhouette.contrast < TELLING:
+            return
+        self.silhouette = silhouette
+        shown, places = silhouette.pyramid(pyramid[0]), {}
+        for level in self.levels:
+            reach = BESIDE * 2**level
+            around = functional.max_pool2d(own.float()[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
+            places[level] = _spread(around, PIXELS[level])
+        values = {level: sample(shown[level], places[level][None] / 2.0**level, 1)[0] for level in self.levels}
+        self._outline = _Look(places, values, OUTLINE * silhouette.contrast)
 
     def step(self, pyramid: list[Tensor], hints: list[Tensor]) -> bool:
         """Find the body in the next frame; it may have gone on by any of `hints`. False, and nothing changes, where it is not seen."""
@@ -73,17 +121,18 @@ class Body:
             return False
         rest, onward = self._state(self.linear, self.shift), self._state(*self._ahead())
         speed = KEPT_SPEED * (onward - rest)
-        turning = (_known_part(self._information) @ speed)[2:]  # a turn or growth that was only guessed does not go on
+        turning = (_known_part(self._information, self._blurred) @ speed)[2:]  # a turn or growth that was only guessed does not go on
         expected = rest + torch.cat((speed[:2], turning))
-        moved = [torch.cat((rest[:2] + hint, rest[2:])) for hint in hints]
-        best = max((self._fit(pyramid, guess) for guess in (expected, rest, *moved)), key=lambda one: one[1])
-        if best[1] < CERTAIN:
-            best = max(best, self._fit(pyramid, self._scan(pyramid, expected)), key=lambda one: one[1])
-        state, likeness, information = best
-        state = expected + _known_part(information) @ (state - expected)
+        guesses = _apart([expected, rest, *(torch.cat((rest[:2] + hint, rest[2:])) for hint in hints)])
+        shown = self.silhouette.pyramid(pyramid[0]) if self.silhouette else []
+        best = max((self._fit(pyramid, shown, guess) for guess in guesses), key=_Fit.score)
+        if best.likeness < CERTAIN or best.shape < SHAPED:
+            best = max(best, self._fit(pyramid, shown, self._scan(pyramid, expected)), key=_Fit.score)
+        state, likeness, information = best.state, best.likeness, best.information
+        state = expected + _known_part(information, self._blurred) @ (state - expected)
         linear, shift = self._map(state)
         needed = FAINT if float((state - expected).abs().max()) < STEADY else LIKENESS
-        if likeness < needed or not STRETCH**-2 < float(linear.det()) < STRETCH**2:
+        if likeness < needed or best.shape < SHAPELESS or not STRETCH**-2 < float(linear.det()) < STRETCH**2:
             return False
         self._last, self._information = (self.linear, self.shift), information
         self.linear, self.shift, self.likeness = linear, shift, likeness
@@ -109,34 +158,40 @@ class Body:
         linear = torch.stack((torch.stack((cos, -sin)), torch.stack((sin, cos))))
         return linear, state[:2] - linear @ self.middle
 
-    def _fit(self, pyramid: list[Tensor], state: Tensor) -> tuple[Tensor, float, Tensor]:
-        """The state near the given one, how like the body then looks (0 to 1), and what is known of the state, [4, 4]."""
-        hessian, error = torch.zeros(4, 4), torch.zeros(1)
+    def _fit(self, pyramid: list[Tensor], shown: list[Tensor], state: Tensor) -> _Fit:
+        """The state near the given one; `shown` is the pyramid of the silhouette, empty where the body has none."""
+        information = torch.zeros(4, 4)
+        looks = [(pyramid, _Look(self.places, self.values))]
+        if shown:
+            looks.append((shown, self._outline))
         for level in reversed(self.levels):
             scale = 2.0**level
             for _ in range(STEPS):
-                hessian, pull, error = self._equations(pyramid[level], level, state)
+                parts = [self._equations(seen[level], look, level, state) for seen, look in looks]
+                hessian, pull = (sum(part[index] for part in parts) for index in (0, 1))
+                information = sum(part[0] / (TOGETHER * max(float(part[2].median()), NOISE**2)) for part in parts)
                 step = torch.linalg.solve(hessian + CALM * torch.eye(4), pull).clamp(-4 * scale, 4 * scale)
                 state = state - step
                 if float(step.abs().max()) < SETTLED * scale:
                     break
         linear, shift = self._map(state)
-        noise = TOGETHER * max(float(error.median()), NOISE**2)
-        return state, self._likeness(pyramid[0], self.places[0] @ linear.T + shift), hessian / noise
+        likeness = self._likeness(pyramid[0], self.places[0] @ linear.T + shift)
+        return _Fit(state, likeness, self._shape(shown[0], linear, shift) if shown else 1.0, information)
 
-    def _equations(self, picture: Tensor, level: int, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _equations(self, picture: Tensor, look: _Look, level: int, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The Gauss-Newton matrix [4, 4] and side [4] of a state on a level, and the pixels' mean squared colour differences [K]."""
         linear, shift = self._map(state)
-        places = self.places[level] @ linear.T + shift
-        x, y = ((self.places[level] - self.middle) / self.arm)[:, None].unbind(-1)
+        places = look.places[level] @ linear.T + shift
+        x, y = ((look.places[level] - self.middle) / self.arm)[:, None].unbind(-1)
         seen, slopes = values_and_gradient(picture, (places / 2.0**level)[None])
-        difference, slopes = seen[0] - self.values[level], slopes[0] / 2.0**level  # [K, 3], [K, 3, 2]
+        difference = look.unit * (seen[0] - look.values[level])  # [K, C]
+        slopes = look.unit / 2.0**level * slopes[0]  # [K, C, 2]
         there = inside(places, self.size)
         grown, turned = slopes[..., 0] * x + slopes[..., 1] * y, slopes[..., 1] * x - slopes[..., 0] * y
         change = torch.stack((slopes[..., 0], slopes[..., 1], grown, turned), dim=-1).flatten(0, 1)  # [3 K, 4]
         error = difference.square().mean(-1)
-        weights = _alike(error, there) * there * (len(self.places[0]) / len(places))
-        weighted = change.T * weights[:, None].expand(-1, 3).flatten()
+        weights = _alike(error, there) * there * (len(look.places[0]) / len(places))
+        weighted = change.T * weights[:, None].expand(-1, difference.shape[1]).flatten()
         return weighted @ change, weighted @ difference.flatten(), error
 
     def _likeness(self, picture: Tensor, places: Tensor) -> float:
@@ -145,6 +200,14 @@ class Body:
         error = (sample(picture, places[None])[0] - self.values[0]).square().mean(-1)
         like = (1 - error / (2 * OUTLIER) ** 2).clamp(min=0) * there
         return float(like.sum() / there.sum().clamp(min=SEEN_PART * len(places)))
+
+    def _shape(self, shown: Tensor, linear: Tensor, shift: Tensor) -> float:
+        """1 where the silhouette is as in the first frame, 0 where it is elsewhere: what both have of what either has."""
+        places, wanted = self._outline.places[0] @ linear.T + shift, self._outline.values[0][:, 0]
+        there = inside(places, self.size)
+        seen = sample(shown, places[None], 1)[0, :, 0]
+        both, either = torch.minimum(seen, wanted)[there].sum(), torch.maximum(seen, wanted)[there].sum()
+        return float(both / either.clamp(min=1e-6))
 
     def _scan(self, pyramid: list[Tensor], state: Tensor) -> Tensor:
         """Of all shifts of a state by up to a part of the picture, in steps of a pixel of a small copy, the one that looks most alike."""
@@ -161,11 +224,35 @@ class Body:
         return torch.cat((state[:2] + moves[int(like.argmax()), 0], state[2:]))
 
 
-def _known_part(information: Tensor) -> Tensor:
-    """What takes off a change [4] of the state the directions in which it is not known: a matrix [4, 4]."""
-    known, directions = torch.linalg.eigh(information.double())
-    gain = 1 / (1 + (BLURRED**2 * known.clamp(min=1e-12)) ** (-SHARPLY / 2))
-    return (directions @ torch.diag(gain) @ directions.T).float()
+@dataclass(frozen=True)
+class _Fit:
+    """A state, how like the body then looks by its pixels and by its silhouette (0 to 1), and what is known of the state, [4, 4]."""
+
+    state: Tensor
+    likeness: float
+    shape: float
+    information: Tensor
+
+    def score(self) -> float:
+        """The larger, the likelier."""
+        return self.likeness * self.shape
+
+
+def _apart(guesses: list[Tensor]) -> list[Tensor]:
+    """The states that are not as good as one before them."""
+    kept: list[Tensor] = []
+    for guess in guesses:
+        if all(float((guess - other).abs().max()) > SAME for other in kept):
+            kept.append(guess)
+    return kept
+
+
+def _known_part(information: Tensor, blurred: Tensor) -> Tensor:
+    """What takes off a change [4] of the state the directions in which it is not known to `blurred` [4] pixels: a matrix [4, 4]."""
+    unit = blurred.double()
+    known, directions = torch.linalg.eigh(unit[:, None] * information.double() * unit)
+    gain = 1 / (1 + known.clamp(min=1e-12) ** (-SHARPLY / 2))
+    return (unit[:, None] * (directions @ torch.diag(gain) @ directions.T) / unit).float()
 
 
 def _alike(error: Tensor, counted: Tensor) -> Tensor:

@@ -18,7 +18,12 @@ SMALLEST_SIDE = 12
 
 def pyramid_of(frame: Tensor) -> list[Tensor]:
     """A frame [H, W, 3], uint8 or float in 0..1, and its halves, each with its changes per pixel to the right and down: [1, 9, h, w]."""
-    levels = [_smooth(as_float(frame).float().permute(2, 0, 1)[None].contiguous())]
+    return halves(_smooth(as_float(frame).float().permute(2, 0, 1)[None].contiguous()))
+
+
+def halves(picture: Tensor) -> list[Tensor]:
+    """A picture [1, C, H, W] and its halves, each with its changes per pixel to the right and down: [1, 3 C, h, w]."""
+    levels = [picture]
     while len(levels) < LEVELS and min(levels[-1].shape[-2:]) >= 2 * SMALLEST_SIDE:
         levels.append(functional.avg_pool2d(levels[-1], 2))
     return [torch.cat((level, *_changes(level)), dim=1) for level in levels]
@@ -33,9 +38,9 @@ def sample(level: Tensor, places: Tensor, channels: int = 3) -> Tensor:
 
 
 def values_and_gradient(level: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-    """Colours [N, K, 3] at places [N, K, 2], and how they change per pixel to the right and down, [N, K, 3, 2]."""
-    found = sample(level, places, 9)
-    return found[..., :3], torch.stack((found[..., 3:6], found[..., 6:]), dim=-1)
+    """Colours [N, K, C] at places [N, K, 2], and how they change per pixel to the right and down, [N, K, C, 2]."""
+    values, across, along = sample(level, places, level.shape[1]).chunk(3, dim=-1)
+    return values, torch.stack((across, along), dim=-1)
 
 
 def inside(places: Tensor, size: tuple[int, int]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
@@ -13,10 +14,12 @@ from rooms.motion.backends.guides import GuideStyle, guide_frames
 from rooms.motion.drawing import Layer, colour_of
 from rooms.motion.follow import Follower
 from rooms.motion.plan import from_data
-from rooms.motion.pyramid import own_pixels
+from rooms.motion.pyramid import own_pixels, pyramid_of
+from rooms.motion.silhouette import Silhouette
 from rooms.motion.tracks import plan_tracks
 from rooms.motion.warp import warp
 from torch import Tensor
+from torch.nn import functional
 
 from training.world import render, sample_scene
 from training.world.collage import paint_texture
@@ -29,6 +32,17 @@ PINNED = {"shapes": [{"type": "rectangle", "box": [0.7, 0.05, 0.25, 0.2]}], "pin
 def textured(side: int = 96, seed: int = 3) -> Tensor:
     """A held-out picture with something to follow everywhere, [H, W, 3]."""
     return torch.from_numpy(paint_texture("leaves", 2 * seed + 1, side, side).transpose(1, 2, 0).copy())
+
+
+def washed_out(frames: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Frames as a video model gives them back: without their finest lines, with noise, and colours that drift."""
+    generator = torch.Generator().manual_seed(0)
+    for number, frame in enumerate(frames):
+        small = functional.interpolate(frame.movedim(-1, 0)[None].float(), scale_factor=0.4, mode="area")
+        blurred = functional.interpolate(small, size=frame.shape[:2], mode="bicubic")[0].movedim(0, -1)
+        drift = 0.002 * number * torch.tensor([1.0, 0.0, -1.0])
+        noise = 0.03 * torch.randn(blurred.shape, generator=generator)
+        yield (blurred * (1 - 0.004 * number) + drift + noise).clamp(0, 1)
 
 
 def follow(video: Tensor, points: Tensor, groups: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,9 +136,43 @@ def test_a_crude_video_is_followed_along_its_plan(scale: float, rotation: float)
     plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": {**MOVES, "scale": scale, "rotation": rotation}}, PINNED]})
     result = measure(asked(plan, (96, 96), 17), (frame.picture for frame in warp(plan, textured(), 17)))
     assert result.moving is not None and result.still is not None
-    assert result.moving.median < 0.5 and result.moving.p90 < 1.5 and result.epe < 1.5
+    assert result.moving.median < 0.8 and result.moving.p90 < 2 and result.epe < 1
     assert result.still.p90 < 0.05
     assert result.moving.found > 0.95
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+@pytest.mark.parametrize("scale", [1.0, 1.25])
+def test_a_thing_is_followed_through_a_video_that_washes_texture_and_colours_out(seed: int, scale: float) -> None:
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": {**MOVES, "scale": scale}}]})
+    clip = washed_out(frame.picture for frame in warp(plan, textured(seed=seed), 17))
+    assert measure(asked(plan, (96, 96), 17), clip).epe < 1.5
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.25])
+def test_a_thing_of_one_colour_is_known_by_its_outline(scale: float) -> None:
+    """Each part of it looks like each other, so that pixels alone let it lag behind, or shrink, as long as it stays within itself."""
+    plan = from_data({"version": 1, "regions": [{"shapes": [DISC], "motion": {**MOVES, "scale": scale}}]})
+    picture = textured()
+    row, column = torch.meshgrid(torch.arange(96) + 0.5, torch.arange(96) + 0.5, indexing="ij")
+    picture[((column - 33.6) / 14.4) ** 2 + ((row - 48) / 14.4) ** 2 < 1] = torch.tensor([0.1, 0.2, 0.9])
+    clip = washed_out(frame.picture for frame in warp(plan, picture, 17))
+    assert measure(asked(plan, (96, 96), 17), clip).epe < 1.5
+
+
+def test_a_silhouette_is_where_colours_are_the_bodys_and_tells_nothing_where_they_are_everywhere() -> None:
+    frame = torch.full((32, 32, 3), 0.2)
+    own = torch.zeros(32, 32, dtype=torch.bool)
+    own[8:16, 8:16] = True
+    frame[own] = torch.tensor([0.8, 0.2, 0.1])
+    silhouette = Silhouette(pyramid_of(frame)[0], own)
+    moved = silhouette.map(pyramid_of(frame.roll((9, 5), (0, 1)))[0])[0, 0]
+    assert silhouette.contrast > 0.8
+    assert float(moved[18:24, 14:20].min()) > 0.9 and float(moved[:15].max()) < 0.1
+    unknown = silhouette.map(torch.full((1, 3, 4, 4), 0.5))
+    assert float(unknown.max()) < 0.1
+    own[:, 16:] = True
+    assert Silhouette(pyramid_of(torch.full((32, 32, 3), 0.2))[0], own).contrast == pytest.approx(0, abs=1e-4)
 
 
 def test_a_video_that_stands_still_is_off_by_the_whole_path() -> None:
