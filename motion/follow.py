@@ -1,11 +1,10 @@
 """Points followed through a clip by what they look like.
 
-Each group of points, such as a painted region, is first found as a whole: how its pixels of the first frame, and its silhouette, were shifted, turned and
-grown.
-Then each point is looked for from several guesses, coarse to fine, by Lucas and Kanade's method (Bouguet 2000), and each find is made
-exact against the point's window in the first frame under an affine map (inverse compositional, Baker and Matthews 2004), so that small
-errors do not add up; the likest one counts. A point that has nothing to be known by goes where its group goes. What is covered, looks
-alike in two places, or could lie anywhere along a line as far as its look tells, is said to be lost.
+Each group of points, such as a painted region, is first found as a whole: how its pixels of the first frame, and its silhouette, were
+shifted, turned and grown. Then each point is looked for from several guesses, coarse to fine, by Lucas and Kanade's method (Bouguet
+2000), and each find is made exact against the point's window in the first frame under an affine map (inverse compositional, Baker and
+Matthews 2004), so that small errors do not add up; the likest one counts. A point that has nothing to be known by goes where its group
+goes. What is covered, looks alike in two places, or could lie anywhere along a line as far as its look tells, is said to be lost.
 
 Places are in pixels; the pixel in column i covers i <= x < i + 1. Frames come one at a time, and only the first and the last are held.
 """

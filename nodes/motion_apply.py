@@ -40,8 +40,8 @@ class SpacetimeApplyMotion(io.ComfyNode):
                     "backend",
                     options=list(CHOICES),
                     default=AUTO,
-                    tooltip="How the model is steered. auto looks at the model: Wan-Move or ATI where it was trained for that, else "
-                    "Time-to-Move.",
+                    tooltip="How the model is steered. auto looks at the model: Wan-Move or ATI where it was trained for that; else, "
+                    "and for small models such as the one in the box, Time-to-Move.",
                 ),
                 _side("width"),
                 _side("height"),

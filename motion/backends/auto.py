@@ -12,6 +12,8 @@ METADATA_KEY = "spacetime.motion"
 """Entry of a safetensors file's metadata that names the backend its network was trained for."""
 NARROW = 1024
 """A Wan-layout network of less width than this is a small one; the smallest of Wan's own has 1536."""
+SMALL = "narrow"
+"""The family of such networks."""
 PICTURE_CHANNELS = 20
 """Input channels that a Wan-layout network of the image-to-video form has beside the noisy latents: 4 of mask, 16 of picture."""
 HUNYUAN_PICTURE_CHANNELS = {16: (16, 17), 32: (33,)}
@@ -53,7 +55,7 @@ class ModelFacts:
     def family(self) -> str:
         """The key of the Time-to-Move presets."""
         if self.layout == "wan" and 0 < self.width < NARROW:
-            return "narrow"
+            return SMALL
         if self.layout == "wan":
             newer = self.latent_channels == 48 or re.search(r"wan[ _.-]?2[ _.-]?2", self.file, re.IGNORECASE)
             return "wan2.2" if newer else "wan2.1"
@@ -74,6 +76,8 @@ class Choice:
 def choose(facts: ModelFacts) -> Choice:
     """The backend that fits a model, and why."""
     if facts.takes_wan_pictures:
+        if facts.trained_for == WAN_MOVE and facts.family == SMALL:
+            return Choice(TIME_TO_MOVE, "the model was trained for Wan-Move, but it is a small one, which keeps to tracks only roughly")
         if facts.trained_for in (WAN_MOVE, ATI):
             return Choice(facts.trained_for, "the model's file says that it was trained for it")
         if re.search(r"wan[ _.-]?move", facts.file, re.IGNORECASE):
