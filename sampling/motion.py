@@ -85,12 +85,13 @@ def apply_motion(
         pair = {"positive": dict(conditioned), "negative": dict(conditioned)}
         if not _anything_moves(value):
             told = f"{NAMES[choice.backend]}: nothing in the plan moves, so that only the picture is given"
-        elif choice.backend == TIME_TO_MOVE:
-            model = with_held_video(model, _held_video(vae, clip, shape, facts, request.strength))
-            told = str(choice)
         else:
-            pair["positive"] = _steered(choice.backend, model, clip, conditioned, request.strength)
-            told = str(choice)
+            told, by_tracks = str(choice), choice.backend
+            if choice.backend == TIME_TO_MOVE:
+                model = with_held_video(model, _held_video(vae, clip, shape, facts, request.strength))
+                by_tracks = facts.trained_for  # what it knows of tracks helps
+            if by_tracks in (WAN_MOVE, ATI) and facts.takes_wan_pictures:
+                pair["positive"] = _steered(by_tracks, model, clip, conditioned, request.strength)
     if clip_vision is not None:
         for extras in pair.values():
             extras["clip_vision_output"] = clip_vision

@@ -77,7 +77,7 @@ def choose(facts: ModelFacts) -> Choice:
     """The backend that fits a model, and why."""
     if facts.takes_wan_pictures:
         if facts.trained_for == WAN_MOVE and facts.family == SMALL:
-            return Choice(TIME_TO_MOVE, "the model was trained for Wan-Move, but it is a small one, which keeps to tracks only roughly")
+            return Choice(TIME_TO_MOVE, "the model knows tracks and gets them too, but it is a small one, which keeps to them only roughly")
         if facts.trained_for in (WAN_MOVE, ATI):
             return Choice(facts.trained_for, "the model's file says that it was trained for it")
         if re.search(r"wan[ _.-]?move", facts.file, re.IGNORECASE):

@@ -348,7 +348,9 @@ def test_it_says_which_backend_and_why(
     assert told(named) == "Wan-Move: the model's file is named 'Wan21-WanMove_fp8.safetensors'"
 
 
-def test_the_file_tells_what_it_was_trained_for(pack: ModuleType, tmp_path: Path) -> None:
+@pytest.fixture
+def trained_model(pack: ModuleType, tmp_path: Path) -> Any:
+    """A small model whose file says that it was trained for Wan-Move."""
     from safetensors import safe_open
     from safetensors.torch import load_file, save_file
 
@@ -357,10 +359,26 @@ def test_the_file_tells_what_it_was_trained_for(pack: ModuleType, tmp_path: Path
         metadata = file.metadata()
     path = tmp_path / "trained.safetensors"
     save_file(load_file(plain), path, metadata={**metadata, "spacetime.motion": "wan_move"})
-    model = importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model(path)
-    facts = importlib.import_module(f"{pack.__name__}.sampling.motion").model_facts(model)
+    return importlib.import_module(f"{pack.__name__}.model_loaders.diffusion").load_model(path)
+
+
+def test_the_file_tells_what_it_was_trained_for(pack: ModuleType, trained_model: Any) -> None:
+    facts = importlib.import_module(f"{pack.__name__}.sampling.motion").model_facts(trained_model)
     assert (facts.layout, facts.latent_channels, facts.picture_channels, facts.trained_for) == ("wan", 16, 20, "wan_move")
     assert facts.family == "narrow"
+
+
+def test_a_small_model_that_knows_tracks_is_held_and_gets_the_tracks_too(
+    classes: dict[str, Any], plain_model: Any, trained_model: Any, vae: Any, picture: torch.Tensor
+) -> None:
+    value, *_ = brush(classes, image=picture)
+    held, positive, negative, _ = apply(classes, trained_model, vae, picture, value)
+    by_tracks, moved, plain, _ = apply(classes, trained_model, vae, picture, value, backend="wan_move")
+    assert held is not trained_model and by_tracks is trained_model
+    torch.testing.assert_close(positive[0][1]["concat_latent_image"], moved[0][1]["concat_latent_image"])
+    torch.testing.assert_close(negative[0][1]["concat_latent_image"], plain[0][1]["concat_latent_image"])
+    _, untold, _, _ = apply(classes, plain_model, vae, picture, value, backend="time_to_move")
+    torch.testing.assert_close(untold[0][1]["concat_latent_image"], plain[0][1]["concat_latent_image"])
 
 
 def test_a_plan_in_which_nothing_moves_leaves_the_model_alone(
