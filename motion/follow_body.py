@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from .pyramid import inside, own_pixels, sample, values_and_gradient
+from .pyramid import inside, own_pixels, sample, values_and_gradient, within
 from .silhouette import Silhouette
 
 LIKENESS = 0.7
@@ -59,11 +58,19 @@ SHAPED, SHAPELESS = 0.75, 0.5
 
 @dataclass(frozen=True)
 class _Look:
-    """What a body is known by on each level of a pyramid: places [K, 2] in the first frame and their values [K, C], in units of colour."""
+    """What a body is known by on each level of a pyramid: places [K, 2] in the first frame and their values [K, C].
+
+    A difference of 1 counts as `unit` of colour.
+    """
 
     places: dict[int, Tensor]
     values: dict[int, Tensor]
     unit: float = 1.0
+
+    @classmethod
+    def of(cls, pyramid: list[Tensor], channels: int, places: dict[int, Tensor], unit: float = 1.0) -> _Look:
+        """The first channels of a pyramid at places of some of its levels."""
+        return cls(places, {level: sample(pyramid[level], at[None] / 2.0**level, channels)[0] for level, at in places.items()}, unit)
 
 
 class Body:
@@ -74,46 +81,39 @@ class Body:
 
     def __init__(self, pyramid: list[Tensor], labels: Tensor, group: int) -> None:
         self.size = (labels.shape[1], labels.shape[0])
-        width = float((labels == group).sum()) ** 0.5
-        self.levels: list[int] = []
-        self.places: dict[int, Tensor] = {}  # of each level, [K, 2]
-        self.values: dict[int, Tensor] = {}  # [K, 3]
-        self.silhouette: Silhouette | None = None
-        self._outline = _Look({}, {})
-        for level, picture in enumerate(pyramid):
-            places = _spread(own_pixels(labels, group, round(1.5 * 2**level)), PIXELS[level])
-            if level > 0 and (len(places) < FEWEST * 4**level or width < NARROWEST * 2**level):
+        own = labels == group
+        width = float(own.sum()) ** 0.5
+        places: dict[int, Tensor] = {}
+        for level in range(len(pyramid)):
+            chosen = _spread(own_pixels(labels, group, round(1.5 * 2**level)), PIXELS[level])
+            if level > 0 and (len(chosen) < FEWEST * 4**level or width < NARROWEST * 2**level):
                 break
-            if len(places) == 0:
-                places = _spread(labels == group, PIXELS[level])
-            if len(places):
-                self.levels.append(level)
-                self.places[level], self.values[level] = places, sample(picture, places[None] / 2.0**level)[0]
+            if len(chosen) == 0:
+                chosen = _spread(own, PIXELS[level])
+            if len(chosen):
+                places[level] = chosen
+        self.levels = list(places)
+        self._colours = _Look.of(pyramid, 3, places)
         if self.levels:
-            self.middle = self.places[0].mean(0)
-            self.arm = float((self.places[0] - self.middle).norm(dim=-1).mean().clamp(min=1.0))
+            self.middle = places[0].mean(0)
+            self.arm = float((places[0] - self.middle).norm(dim=-1).mean().clamp(min=1.0))
         self.linear, self.shift = torch.eye(2), torch.zeros(2)
         self.likeness = 1.0
         self._last = (self.linear, self.shift)
         self._information = torch.zeros(4, 4)
-        self._large = float((labels == group).float().mean()) > LARGEST
-        self._blurred = torch.tensor((SCENE_BLURRED,) * 4 if self._large else (BLURRED, BLURRED, TURN_BLURRED, TURN_BLURRED))
-        if self.levels and not self._large:
-            self._take_silhouette(pyramid, labels == group)
+        large = float(own.float().mean()) > LARGEST
+        self._blurred = torch.tensor((SCENE_BLURRED,) * 4 if large else (BLURRED, BLURRED, TURN_BLURRED, TURN_BLURRED))
+        self.silhouette: Silhouette | None = None
+        if self.levels and not large:
+            self._take_silhouette(pyramid, own)
 
     def _take_silhouette(self, pyramid: list[Tensor], own: Tensor) -> None:
         """Know the body by its silhouette as well, if that tells anything."""
         silhouette = Silhouette(pyramid[0], own)
-        if silhouette.contrast < TELLING:
-            return
-        self.silhouette = silhouette
-        shown, places = silhouette.pyramid(pyramid[0]), {}
-        for level in self.levels:
-            reach = BESIDE * 2**level
-            around = functional.max_pool2d(own.float()[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
-            places[level] = _spread(around, PIXELS[level])
-        values = {level: sample(shown[level], places[level][None] / 2.0**level, 1)[0] for level in self.levels}
-        self._outline = _Look(places, values, OUTLINE * silhouette.contrast)
+        if silhouette.contrast >= TELLING:
+            self.silhouette = silhouette
+            places = {level: _spread(within(own, BESIDE * 2**level), PIXELS[level]) for level in self.levels}
+            self._outline = _Look.of(silhouette.pyramid(pyramid[0]), 1, places, OUTLINE * silhouette.contrast)
 
     def step(self, pyramid: list[Tensor], hints: list[Tensor]) -> bool:
         """Find the body in the next frame; it may have gone on by any of `hints`. False, and nothing changes, where it is not seen."""
@@ -160,22 +160,22 @@ class Body:
 
     def _fit(self, pyramid: list[Tensor], shown: list[Tensor], state: Tensor) -> _Fit:
         """The state near the given one; `shown` is the pyramid of the silhouette, empty where the body has none."""
-        information = torch.zeros(4, 4)
-        looks = [(pyramid, _Look(self.places, self.values))]
+        looks = [(pyramid, self._colours)]
         if shown:
             looks.append((shown, self._outline))
+        parts: list[tuple[Tensor, Tensor, Tensor]] = []
         for level in reversed(self.levels):
             scale = 2.0**level
             for _ in range(STEPS):
                 parts = [self._equations(seen[level], look, level, state) for seen, look in looks]
                 hessian, pull = (sum(part[index] for part in parts) for index in (0, 1))
-                information = sum(part[0] / (TOGETHER * max(float(part[2].median()), NOISE**2)) for part in parts)
                 step = torch.linalg.solve(hessian + CALM * torch.eye(4), pull).clamp(-4 * scale, 4 * scale)
                 state = state - step
                 if float(step.abs().max()) < SETTLED * scale:
                     break
+        information = sum(hessian / (TOGETHER * max(float(error.median()), NOISE**2)) for hessian, _, error in parts)
         linear, shift = self._map(state)
-        likeness = self._likeness(pyramid[0], self.places[0] @ linear.T + shift)
+        likeness = self._likeness(pyramid[0], self._colours.places[0] @ linear.T + shift)
         return _Fit(state, likeness, self._shape(shown[0], linear, shift) if shown else 1.0, information)
 
     def _equations(self, picture: Tensor, look: _Look, level: int, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -188,7 +188,7 @@ class Body:
         slopes = look.unit / 2.0**level * slopes[0]  # [K, C, 2]
         there = inside(places, self.size)
         grown, turned = slopes[..., 0] * x + slopes[..., 1] * y, slopes[..., 1] * x - slopes[..., 0] * y
-        change = torch.stack((slopes[..., 0], slopes[..., 1], grown, turned), dim=-1).flatten(0, 1)  # [3 K, 4]
+        change = torch.stack((slopes[..., 0], slopes[..., 1], grown, turned), dim=-1).flatten(0, 1)  # [C K, 4]
         error = difference.square().mean(-1)
         weights = _alike(error, there) * there * (len(look.places[0]) / len(places))
         weighted = change.T * weights[:, None].expand(-1, difference.shape[1]).flatten()
@@ -197,7 +197,7 @@ class Body:
     def _likeness(self, picture: Tensor, places: Tensor) -> float:
         """1 where all pixels look as in the first frame, 0 where all differ much; those out of the picture count as missing at last."""
         there = inside(places, self.size)
-        error = (sample(picture, places[None])[0] - self.values[0]).square().mean(-1)
+        error = (sample(picture, places[None])[0] - self._colours.values[0]).square().mean(-1)
         like = (1 - error / (2 * OUTLIER) ** 2).clamp(min=0) * there
         return float(like.sum() / there.sum().clamp(min=SEEN_PART * len(places)))
 
@@ -216,10 +216,11 @@ class Body:
         most = int(REACH * min(self.size) / stride)
         line = stride * torch.arange(-most, most + 1)
         moves = torch.stack(torch.meshgrid(line, line, indexing="xy"), dim=-1).reshape(-1, 1, 2)
-        chosen = torch.linspace(0, len(self.places[level]) - 1, min(SCANNED, len(self.places[level]))).round().long()
+        own, values = self._colours.places[level], self._colours.values[level]
+        chosen = torch.linspace(0, len(own) - 1, min(SCANNED, len(own))).round().long()
         linear, shift = self._map(state)
-        places = self.places[level][chosen] @ linear.T + shift + moves  # [M, K, 2]
-        error = (sample(pyramid[level], places / stride) - self.values[level][chosen]).square().mean(-1)
+        places = own[chosen] @ linear.T + shift + moves  # [M, K, 2]
+        error = (sample(pyramid[level], places / stride) - values[chosen]).square().mean(-1)
         like = ((1 - error / (2 * OUTLIER) ** 2).clamp(min=0) * inside(places, self.size)).sum(1)
         return torch.cat((state[:2] + moves[int(like.argmax()), 0], state[2:]))
 
@@ -239,7 +240,7 @@ class _Fit:
 
 
 def _apart(guesses: list[Tensor]) -> list[Tensor]:
-    """The states that are not as good as one before them."""
+    """States [4] without those that are nearly one before them."""
     kept: list[Tensor] = []
     for guess in guesses:
         if all(float((guess - other).abs().max()) > SAME for other in kept):

@@ -59,8 +59,12 @@ def own_pixels(labels: Tensor, group: int, reach: int) -> Tensor:
     smaller = [other for other, size in sizes.items() if size < sizes.get(group, 0)]
     if not smaller or reach < 1:
         return own
-    front = torch.isin(labels, torch.tensor(smaller)).float()[None, None]
-    return own & (functional.max_pool2d(front, 2 * reach + 1, 1, reach)[0, 0] == 0)
+    return own & ~within(torch.isin(labels, torch.tensor(smaller)), reach)
+
+
+def within(mask: Tensor, reach: int) -> Tensor:
+    """The pixels [H, W] that have one of a mask [H, W] within `reach` pixels, across or along."""
+    return functional.max_pool2d(mask.float()[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
 
 
 def _changes(picture: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,6 +17,7 @@ from .camera import camera_maps, inverse_maps
 from .movers import Mover, movers
 from .outline import Check
 from .plan import Plan
+from .pyramid import within
 
 SEEN = 0.5
 NOTHING = 1e-4
@@ -102,7 +103,7 @@ def _take_apart(picture: Tensor, parts: list[Mover], check: Check) -> tuple[Tens
         if part.moves:
             hole = torch.maximum(hole, coverage * (1 - in_front))
         in_front = torch.maximum(in_front, coverage)
-    known = 1 - _widened(hole > NOTHING).float()
+    known = 1 - within(hole > NOTHING, 1).float()  # pixels beside a hole often show a rim of what is cut out
     colours = _filled(picture, known) if bool((known < 1).any()) else picture
     return torch.cat([colours, known[None]]), layers
 
@@ -187,11 +188,6 @@ def _near(places: Tensor) -> Tensor:
 
 def _to_grid(x: Tensor, y: Tensor, width: int, height: int) -> Tensor:
     return torch.stack([x * (2 / width) - 1, y * (2 / height) - 1], dim=-1)[None]
-
-
-def _widened(hole: Tensor) -> Tensor:
-    """A hole [H, W] and the pixels beside it, which often show a rim of what is cut out."""
-    return functional.max_pool2d(hole[None, None].float(), 3, stride=1, padding=1)[0, 0] > 0
 
 
 def _filled(colours: Tensor, known: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from rooms.models import precision
@@ -11,7 +13,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
+def measured(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[torch.dtype]]:
     """The precisions that are measured in a test, which begins with nothing measured; bfloat16 then counts as twice as fast."""
     found: list[torch.dtype] = []
 
