@@ -91,11 +91,18 @@ class CausalConv3d(nn.Conv3d):
         kt, kh, kw = (kernel,) * 3 if isinstance(kernel, int) else kernel
         super().__init__(channels_in, channels_out, (kt, kh, kw), padding=(0, kh // 2, kw // 2))
         self.name = ""
+        self.forgets = False
 
     @property
     def history(self) -> int:
         """How many frames of the past the window spans."""
-        return self.kernel_size[0] - 1
+        return 0 if self.forgets else self.kernel_size[0] - 1
+
+    @torch.no_grad()
+    def look_for_past(self) -> None:
+        """See from the weights whether the past counts. Where all of its weights are nought, it is neither kept nor computed with."""
+        past = self.weight[:, :, :-1]
+        self.forgets = self.kernel_size[0] > 1 and not past[:1].any() and not past.any()
 
     def forward(self, x: Tensor, state: CausalState, in_window: bool = False) -> Tensor:  # type: ignore[override]
         """The present [B, C, T, H, W] -> its frames. `in_window`: `x` is what `window` gave, the present written to its end."""
@@ -103,7 +110,7 @@ class CausalConv3d(nn.Conv3d):
             return self._slide(x, state)
         history = self.history
         if history == 0:
-            return conv3d(x, self.weight, self.bias, self.padding)
+            return conv3d(x, self.weight[:, :, -1:], self.bias, self.padding)
         past = state.past.get(self.name)
         if past is None and x.shape[2] == 1:
             # Only zeros lie in the past: the last slice of the kernel gives the same sums for a third of the work.
@@ -129,8 +136,11 @@ class CausalConv3d(nn.Conv3d):
 
     def _slide(self, window: Tensor, state: CausalState) -> Tensor:
         beginning = state.past.get(self.name) is None and window.shape[2] == self.history + 1
-        state.past[self.name] = window[:, :, -self.history :]
+        if self.history:
+            state.past[self.name] = window[:, :, -self.history :]
         convolve = conv3d_to_few_channels if self.out_channels < FEW_CHANNELS else conv3d
+        if self.forgets:
+            return convolve(window, self.weight[:, :, -1:], self.bias, self.padding)
         if beginning:  # only zeros lie in the past, as above
             return convolve(window[:, :, -1:], self.weight[:, :, -1:], self.bias, self.padding)
         return convolve(window, self.weight, self.bias, self.padding)
@@ -244,6 +254,12 @@ class Downsample(nn.Module):
         self.resample = nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(channels, channels, 3, stride=2))
         self.time_conv = nn.Conv3d(channels, channels, (3, 1, 1), stride=(2, 1, 1)) if temporal else None
         self.name = ""
+        self.history = int(temporal)
+
+    @torch.no_grad()
+    def look_for_past(self) -> None:
+        """See from the weights whether a frame made of two depends on the one before them."""
+        self.history = int(self.time_conv is not None and bool(self.time_conv.weight[:, :, 0].any()))
 
     def forward(self, x: Tensor, state: CausalState) -> Tensor:
         x = _per_frame(self.resample, x)
@@ -325,6 +341,11 @@ class Encoder(_CausalNetwork):
         self.head = nn.Sequential(ChannelNorm(width), nn.SiLU(), CausalConv3d(width, 2 * config.latent_channels, 3))
         self.name_causal_layers()
 
+    @property
+    def forgets(self) -> bool:
+        """Whether a latent frame depends on nothing but its own pictures."""
+        return not any(module.history for module in self.modules() if isinstance(module, (CausalConv3d, Downsample)))
+
     def forward(self, x: Tensor, state: CausalState) -> Tensor:
         return self.run(x, [self.conv1, *self.downsamples, *self.middle], self.head, state)
 
@@ -364,6 +385,7 @@ class CausalVideoVAE(nn.Module):
         self.conv1 = CausalConv3d(2 * channels, 2 * channels, 1)
         self.conv2 = CausalConv3d(channels, channels, 1)
         self.decoder = Decoder(self.config)
+        self.register_load_state_dict_post_hook(lambda vae, _: vae.look_for_past())
 
     @classmethod
     def from_state_dict(cls, state_dict: Mapping[str, Tensor], *, assign: bool = False) -> CausalVideoVAE:
@@ -381,6 +403,12 @@ class CausalVideoVAE(nn.Module):
             reason = str(error).replace("\n", " ")[:300]
             raise ValueError(f"expected the tensors of a Wan 2.1 VAE of base width {config.base_width}: {reason}") from None
         return vae.eval()
+
+    def look_for_past(self) -> None:
+        """See from the weights which convolutions need not look back; loading weights does this by itself."""
+        for module in self.modules():
+            if isinstance(module, (CausalConv3d, Downsample)):
+                module.look_for_past()
 
     def optimize_layout(self) -> CausalVideoVAE:
         """Store convolution weights channels-last, the order in which CPU and GPU kernels are fastest; returns self."""

@@ -18,8 +18,8 @@ from ..motion.backends import ati, wan_move
 from ..motion.backends.auto import ATI, BACKENDS, METADATA_KEY, NAMES, TIME_TO_MOVE, WAN_MOVE, Choice, ModelFacts, choose, refusal
 from ..motion.backends.time_to_move import PRESETS, to_cells
 from ..motion.tracks import DEFAULT_COUNT
+from ..video.host_encode import encode_frames
 from ..video.host_progress import interruption
-from ..video.interrupt import interruptible
 from .held_video import HeldRegion, HeldVideo, with_held_video
 from .host_model import compression, picture_channels
 from .motion_nodes import Clip, ClipTracks, MotionPlan, clip_tracks, cropped_picture, crude_video
@@ -180,19 +180,13 @@ def _with_picture(facts: ModelFacts, vae: Any, clip: Clip, shape: LatentShape) -
     if facts.takes_wan_pictures:
         frames = torch.full((clip.frames, clip.framing.target[1], clip.framing.target[0], 3), GREY)
         frames[0] = cropped_picture(clip)
-        return {"concat_latent_image": encoded(vae, frames), "concat_mask": unknown}, {"samples": latent}
+        return {"concat_latent_image": encode_frames(vae, frames), "concat_mask": unknown}, {"samples": latent}
     known = torch.zeros_like(latent)
-    known[:, :, :1] = encoded(vae, cropped_picture(clip)[None])[:, :, :1].to(known)
+    known[:, :, :1] = encode_frames(vae, cropped_picture(clip)[None])[:, :, :1].to(known)
     if facts.takes_hunyuan_pictures:
         return {"concat_latent_image": known, "concat_mask": unknown}, {"samples": latent}
     extras = {"guiding_frame_index": 0} if facts.layout == "hunyuan" else {}
     return extras, {"samples": known, "noise_mask": unknown}
-
-
-def encoded(vae: Any, frames: Tensor) -> Tensor:
-    """Frames [T, H, W, 3], 0 to 1, as latents [1, C, T', h, w], with a check for a cancel at every layer."""
-    with interruptible(vae.first_stage_model):
-        return vae.encode(frames)
 
 
 def _steered(backend: str, model: Any, clip: Clip, conditioned: dict[str, Any], strength: float) -> dict[str, Any]:
@@ -231,7 +225,7 @@ def _held_video(vae: Any, clip: Clip, shape: LatentShape, facts: ModelFacts, str
     regions = []
     for seen, part_strength in _seen(labels, known, [part.strength for part in parts], camera):
         regions.append(HeldRegion(to_cells(seen, shape.frames, shape.height, shape.width), part_strength * strength))
-    return HeldVideo(encoded(vae, pictures), tuple(regions), PRESETS[facts.family], camera_only=camera and not parts)
+    return HeldVideo(encode_frames(vae, pictures), tuple(regions), PRESETS[facts.family], camera_only=camera and not parts)
 
 
 def _seen(labels: Tensor, known: Tensor, strengths: list[float], camera: bool) -> Iterator[tuple[Tensor, float]]:

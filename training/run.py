@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from models.precision import fastest_dtype
+from training.muon import Muon
 
 
 @dataclass
@@ -71,7 +72,7 @@ class Average:
 
 
 class Optimizers:
-    """Muon (Keller Jordan, 2024) for weight matrices, AdamW for everything else, driven as one.
+    """Muon for weight matrices, AdamW for everything else, driven as one.
 
     A convolution's weight counts as the matrix of its output channels against all the rest.
     """
@@ -82,7 +83,7 @@ class Optimizers:
         chosen = {id(p) for p in matrices}
         rest = [p for p in model.parameters() if id(p) not in chosen]
         self.base: list[tuple[torch.optim.Optimizer, float]] = [
-            (torch.optim.Muon(self.flat, lr=muon_lr, momentum=0.95, weight_decay=0.0), muon_lr),
+            (Muon(self.flat, lr=muon_lr), muon_lr),
             (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr),
         ]
 
@@ -90,6 +91,7 @@ class Optimizers:
     def step(self, factor: float) -> None:
         """One step at `factor` times the full learning rates, then clear the gradients."""
         for flat, matrix in zip(self.flat, self.matrices, strict=True):
+            flat.copy_(matrix.reshape(flat.shape))
             flat.grad = None if matrix.grad is None else matrix.grad.reshape(len(matrix), -1)
             matrix.grad = None
         for optimizer, lr in self.base:
@@ -104,13 +106,10 @@ class Optimizers:
         """State of both."""
         return [optimizer.state_dict() for optimizer, _ in self.base]
 
-    @torch.no_grad()
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        """Take back what `state_dict` gave; the model's weights must have been loaded before."""
+        """Take back what `state_dict` gave."""
         for (optimizer, _), state in zip(self.base, states, strict=True):
             optimizer.load_state_dict(state)
-        for flat, matrix in zip(self.flat, self.matrices, strict=True):
-            flat.copy_(matrix.reshape(len(matrix), -1))
 
 
 class Run:

@@ -33,6 +33,7 @@ from models.text_encoder import (
     save_text_encoder,
 )
 from models.tokenizer import END_ID, PAD_ID, UNKNOWN_ID, SpacetimeTokenizer, normalize
+from training.muon import Muon
 from training.run import mixed_precision
 from training.text_corpus import (
     IGNORED,
@@ -240,7 +241,7 @@ def build_optimizers(config: TrainingConfig, encoder: TextEncoder, head: Attribu
     grouped = {id(weight) for weight in quick + matrices}
     others = [p for p in [*encoder.parameters(), *head.parameters()] if p.requires_grad and id(p) not in grouped]
     return [
-        torch.optim.Muon([{"params": matrices, "peak_lr": config.muon_learning_rate}], momentum=0.95, weight_decay=config.weight_decay),
+        Muon([{"params": matrices, "peak_lr": config.muon_learning_rate}], momentum=0.95, weight_decay=config.weight_decay),
         torch.optim.AdamW(
             [
                 {"params": others, "peak_lr": config.learning_rate},

@@ -1,13 +1,13 @@
 """Train the causal video VAE of the box on rendered clips: `python -m training.train_vae --config training/configs/vae.json --out DIR`.
 
-Loss: mean absolute and squared error of the reconstruction, plus a small Kullback-Leibler term that keeps latents near a unit normal.
+Loss: mean absolute error of the reconstruction and the logarithm of its mean square, which is what decibels count, plus a small
+Kullback-Leibler term that keeps latents near a unit normal. Each latent frame stands for itself (`training/standing.py`).
 The end of a run (`--export FILE`) folds a linear map into the 1x1x1 convolutions around the latents, so that they have the published
 statistics of Wan latents and that the host's linear step preview shows roughly the right colours.
 """
 
 from __future__ import annotations
 
-import math
 import random
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
+from training.known_frames import draw_known, grey_unknown
 from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command
-from training.standing import Evened, draw_standing, standing_loss, symmetric_power
+from training.standing import draw_standing, forget_the_past, symmetric_power
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -44,9 +45,9 @@ DEFAULTS: dict[str, Any] = {
     "muon_lr": 0.01,
     "warmup": 30,
     "kl_weight": 2e-4,
-    "squared_weight": 2.0,
-    "still_weight": 0.0,
-    "still_shown": 0.3,
+    "decibel_weight": 0.06,
+    "standing_share": 0.15,
+    "known_share": 0.06,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
@@ -54,7 +55,7 @@ DEFAULTS: dict[str, Any] = {
     "compile": False,
 }
 
-STANDING_SHARE = 0.25  # of a batch
+LEAST = 1e-3  # mean square error, of values in -1..1, below which a piece is hardly improved any more: 36 dB
 SEEN_POWER = 0.5  # how far the spread of latents follows what they show, 0 to 1
 
 # Colours of the host's linear step preview for Wan 2.1 latents (comfy/latent_formats.py): rows are channels, columns red, green, blue.
@@ -117,21 +118,17 @@ def busyness(clip: Tensor) -> float:
     return float(clip.diff(dim=-1).abs().mean() + clip.diff(dim=-2).abs().mean() + 2 * clip.diff(dim=0).abs().mean())
 
 
-def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, squared_weight: float) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, what it is made of, and the latents."""
+def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, decibel_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
+    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, and what it is made of."""
     mean, log_variance = vae.encode_moments(video)
     mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
     latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
     error = vae.decode_chunk(latent.to(video.dtype)).float() - video
     divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-    loss = shown_loss(error, squared_weight) + kl_weight * divergence
-    parts = {"l1": error.detach().abs().mean(), "mse": error.detach().square().mean(), "kl": divergence.detach()}
-    return loss, parts, mean.detach()
-
-
-def shown_loss(error: Tensor, squared_weight: float) -> Tensor:
-    """What an error in pixels costs."""
-    return error.abs().mean() + squared_weight * error.square().mean()
+    absolute, squared = error.abs().mean(), error.square().mean((1, 2, 3, 4))
+    loss = absolute + decibel_weight * torch.log(squared + LEAST).mean() + kl_weight * divergence
+    parts = {"l1": absolute, "psnr": 10 * torch.log10(4 / squared).mean(), "kl": divergence}
+    return loss, {name: value.detach() for name, value in parts.items()}
 
 
 @torch.inference_mode()
@@ -189,6 +186,7 @@ def start_straight(vae: CausalVideoVAE, pool: ClipPool, config: dict[str, Any], 
         squared.backward()
         torch.nn.utils.clip_grad_norm_(cascade.parameters(), config["grad_clip"])
         optimizers.step(learning_rate_factor(clock, config["warmup"]))
+        forget_the_past(vae)
         clock.tick()
         if step % 50 == 0:
             run.log(straight=step, minutes=clock.spent / 60, mse=float(squared.detach()))
@@ -205,6 +203,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
         vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
     elif config["straight_steps"] and not run.checkpoint.exists():
         start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
+    forget_the_past(vae)
     optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
@@ -219,7 +218,6 @@ def train(config: dict[str, Any], folder: Path) -> None:
                   "step": clock.step, "spent": clock.spent})  # fmt: skip
 
     pool = ClipPool(config, config["seed"] * 1_000_003 + clock.step)
-    evened = Evened()
     if config["compile"]:
         torch._dynamo.config.recompile_limit = 64  # one variant for each width and length
         vae.compile_elementwise()
@@ -227,19 +225,21 @@ def train(config: dict[str, Any], folder: Path) -> None:
         frames = config["frames"][step % len(config["frames"])]
         batch = max(1, config["batch"] * min(config["frames"]) // frames)
         video = pool.batch(batch, frames).to(device)
+        standing = sum(pool.rng.random() < config["standing_share"] for _ in range(batch))
+        if standing:
+            video[:standing] = draw_standing(video[:standing, :, 0], pool.rng, frames)
+        for clip in video[standing:]:
+            if pool.rng.random() < config["known_share"]:  # what a denoiser is shown of known frames
+                clip.copy_(grey_unknown(clip[None], draw_known(pool.rng, frames))[0])
         with mixed_precision(device):
-            loss, parts, latents = vae_loss(vae, video, config["kl_weight"], config["squared_weight"])
-            if config["still_weight"]:
-                standing = draw_standing(video[: math.ceil(batch * STANDING_SHARE), :, 0], pool.rng)
-                unlike, error = standing_loss(vae, standing, evened(latents))
-                loss = loss + config["still_weight"] * unlike + config["still_shown"] * shown_loss(error, config["squared_weight"])
-                parts |= {"still": unlike.detach(), "shown": error.detach().square().mean()}
+            loss, parts = vae_loss(vae, video, config["kl_weight"], config["decibel_weight"])
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
         if torch.isfinite(norm):
             optimizers.step(learning_rate_factor(clock, config["warmup"]))
+            forget_the_past(vae)
         average.update(vae, step)
-        if step % 50 == 0:
+        if step % 10 == 0:
             figures = {name: float(value) for name, value in parts.items()}
             run.log(step=step, minutes=clock.spent / 60, loss=float(loss.detach()), grad=float(norm), **figures)
     print(held_out_psnr(averaged(config, average), torch.device("cpu")))

@@ -11,13 +11,18 @@ from support.tiny_weights import random_vae
 from torch import Tensor
 
 from models.vae import CausalState, CausalVideoVAE
+from training.standing import forget_the_past
 
 FRAMES = (1, 5, 17, 33)
 
 
-@pytest.fixture(scope="module")
-def vae() -> CausalVideoVAE:
-    return random_vae(8)
+@pytest.fixture(scope="module", params=("remembers", "forgets"))
+def vae(request: pytest.FixtureRequest) -> CausalVideoVAE:
+    """Random weights, and the same with an encoder that does not look back."""
+    vae = random_vae(8)
+    if request.param == "forgets":
+        forget_the_past(vae)
+    return vae
 
 
 def latents(frames: int) -> Tensor:

@@ -9,10 +9,10 @@ import torch
 from support.tiny_weights import random_vae
 
 from models.dit import DiTConfig, WanDiT
-from models.vae import CausalVideoVAE, normalize_latent
+from models.vae import CausalVideoVAE, VAEConfig, normalize_latent
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
-from training.standing import Standing, covariance_of, draw_standing, half_white, standing_loss
+from training.standing import draw_standing, forget_the_past
 from training.train_vae import fold, fold_statistics, seen_spread
 from training.world import render, sample_scene
 
@@ -105,58 +105,62 @@ def test_another_kind_of_denoiser_is_refused():
         refit(dit, well_conditioned(0))
 
 
-class Colours:
-    """A codec whose latents are the colours of 4 x 4 blocks; in a clip they are off by `off` wherever the picture before was another."""
-
-    def __init__(self, off: float) -> None:
-        self.off = torch.tensor(off, requires_grad=True)
-
-    def encode_moments(self, video):
-        frames = torch.nn.functional.avg_pool3d(video[:, :, ::4], (1, 4, 4))
-        changed = (frames.diff(dim=2).abs().amax((1, 3, 4), keepdim=True) > 0).float()
-        return frames + torch.cat([torch.zeros_like(frames[:, :1, :1, :1, :1]), changed], dim=2) * self.off, frames
-
-    def decode_chunk(self, latent):
-        times = torch.tensor([1] + [4] * (latent.shape[2] - 1))
-        return latent.repeat_interleave(times, dim=2).repeat_interleave(4, dim=3).repeat_interleave(4, dim=4)
+@pytest.fixture(scope="module")
+def forgetful() -> CausalVideoVAE:
+    """Random weights whose encoder has forgotten the past."""
+    torch.manual_seed(3)
+    vae = CausalVideoVAE(VAEConfig(base_width=4)).eval()
+    forget_the_past(vae)
+    return vae
 
 
-def blocks(count: int) -> torch.Tensor:
-    """Pictures [count, 3, 16, 16] of blocks of 4 x 4 pixels."""
-    return torch.randn(count, 3, 4, 4, generator=torch.Generator().manual_seed(0)).repeat_interleave(4, 2).repeat_interleave(4, 3)
+def clip_of(*pictures: torch.Tensor) -> torch.Tensor:
+    """[1, 3, 4n + 1, H, W]: the first picture once, each other one for a latent frame."""
+    return torch.stack([pictures[0]] + [one for one in pictures[1:] for _ in range(4)], dim=1)[None]
 
 
-def test_a_picture_should_have_the_latents_it_has_alone_after_a_cut_too():
-    standing = Standing(blocks(3), torch.tensor([[0, 0, 2, 2, 1], [1, 1, 1, 1, 1]]))
-    clips = standing.clips()
-    assert clips.shape == (2, 3, 17, 16, 16)
-    assert torch.equal(clips[0, :, 4], standing.pictures[0]) and torch.equal(clips[0, :, 5], standing.pictures[2])
-    plain = torch.eye(3)
-    unlike, error = standing_loss(Colours(0.0), standing, plain)
-    assert unlike == 0 and error.abs().max() < 1e-6
-    codec = Colours(0.5)
-    unlike, error = standing_loss(codec, standing, plain)
-    spread = torch.nn.functional.avg_pool2d(standing.pictures, 4)[standing.order].var()
-    torch.testing.assert_close(unlike, 0.25 * 2 / 8 / spread)  # two of eight later latent frames come after a cut
-    assert error.abs().max() < 1e-6, "the latents of pictures alone are shown, which are right"
-    unlike.backward()
-    assert codec.off.grad > 0
+@torch.no_grad()
+def test_what_stands_in_a_latent_frame_has_the_latents_it_has_alone_whatever_came_before(forgetful):
+    red, moved, other = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    order = (red, moved, moved, red, other)
+    latent = forgetful.encode(clip_of(*order))
+    alone = torch.cat([forgetful.encode(clip_of(one)) for one in order], dim=2)
+    torch.testing.assert_close(latent, alone, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_what_moves_in_a_latent_frame_is_told_and_does_not_show_in_the_next(forgetful):
+    clip = torch.randn(1, 3, 13, 16, 16, generator=torch.Generator().manual_seed(1))
+    changed = clip.clone()
+    changed[:, :, 5] = 0  # the first picture of the third latent frame
+    differs = (forgetful.encode(clip) - forgetful.encode(changed)).abs().amax((0, 1, 3, 4))
+    assert differs[2] > 1e-3 and differs[[0, 1, 3]].max() == 0
+
+
+@torch.no_grad()
+def test_forgetting_leaves_the_latents_of_single_pictures_and_the_decoder_as_they_are():
+    torch.manual_seed(4)
+    vae = CausalVideoVAE(VAEConfig(base_width=4)).eval()
+    picture, latent = torch.randn(1, 3, 1, 16, 16), torch.randn(1, 16, 3, 2, 2)
+    before = vae.encode(picture), vae.decode(latent)
+    forget_the_past(vae)
+    torch.testing.assert_close(vae.encode(picture), before[0], rtol=1e-4, atol=1e-5)
+    assert torch.equal(vae.decode(latent), before[1])
+    kept = {name: value.clone() for name, value in vae.state_dict().items()}
+    forget_the_past(vae)
+    for name, value in vae.state_dict().items():
+        torch.testing.assert_close(value, kept[name], msg=f"{name} changed when it had nothing to forget")
 
 
 def test_clips_that_stand_cut_to_each_other_and_to_whole_cells_away():
-    pictures, rng = blocks(2), random.Random(0)
-    drawn = [draw_standing(pictures, rng) for _ in range(60)]
-    orders = torch.cat([one.order for one in drawn])
-    assert orders.shape == (120, 5) and torch.equal(orders[:, 0], torch.tensor([0, 1] * 60))
-    assert 0.3 < (orders == orders[:, :1]).all(1).float().mean() < 0.6, "some stand still"
-    assert ((orders[:, 1:] < 2) & (orders[:, 1:] != orders[:, :1])).any(), "some cut to the other picture"
-    shifted = next(one.pictures[2] for one in drawn if len(one.pictures) > 2)
-    places = [(y, x, n) for y in (0, 8) for x in (0, 8) for n in range(2)]
-    assert any(torch.equal(shifted, pictures[n].roll((y, x), (-2, -1))) for y, x, n in places)
-
-
-def test_directions_that_hardly_spread_count_when_still_pictures_are_compared():
-    latents = torch.randn(4, 3, 5, 8, 8, generator=torch.Generator().manual_seed(1)) * torch.tensor([10.0, 1.0, 0.1]).view(1, 3, 1, 1, 1)
-    evened = half_white(covariance_of(latents))
-    spread = torch.einsum("ij,bjthw->bithw", evened, latents).transpose(0, 1).flatten(1).std(1)
-    torch.testing.assert_close(spread / spread[1], torch.tensor([10.0, 1.0, 0.1]).sqrt(), rtol=0.05, atol=0)
+    pictures = torch.randn(2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    rng, kinds = random.Random(0), set()
+    for _ in range(40):
+        for number, clip in enumerate(draw_standing(pictures, rng, 17)):
+            groups = clip[:, 1:].unflatten(1, (4, 4))
+            assert torch.equal(clip[:, 0], pictures[number]) and torch.equal(groups, groups[:, :, :1].expand_as(groups))
+            for picture in groups[:, :, 0].unbind(1):
+                places = [(n, y, x) for n in range(2) for y in (0, 8) for x in (0, 8)]
+                (n, *shift), *_ = (one for one in places if torch.equal(picture, pictures[one[0]].roll(one[1:], (-2, -1))))
+                kinds.add("same" if n == number and not any(shift) else "shifted" if n == number else "other")
+    assert kinds == {"same", "shifted", "other"}

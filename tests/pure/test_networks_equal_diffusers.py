@@ -10,6 +10,8 @@ from support.diffusers_names import DIT, VAE, renamed
 from support.tiny_weights import random_dit, random_vae
 
 from models.dit import DiTConfig
+from models.vae import CausalState, CausalVideoVAE
+from training.standing import forget_the_past
 
 DIT_CONFIGS = (
     DiTConfig(in_dim=16, dim=64, ffn_dim=160, num_layers=3, num_heads=2, text_dim=48),
@@ -60,6 +62,25 @@ def test_vae_encode_equals_diffusers(base_width: int, frames: int) -> None:
     video = torch.rand(1, 3, frames, 32, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
     expected = theirs.encode(video, return_dict=False)[0].mode()
     assert relative_error(ours.encode(video), expected) <= PARITY
+
+
+@torch.no_grad()
+def test_an_encoder_that_need_not_look_back_equals_diffusers() -> None:
+    """Ours leaves out what is multiplied by nought."""
+    ours, theirs = pair(8)
+    forget_the_past(ours)
+    theirs.load_state_dict(renamed(ours.state_dict(), VAE))
+    video = torch.rand(1, 3, 17, 32, 48, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    expected = theirs.encode(video, return_dict=False)[0].mode()
+    assert all("downsamples" in name for name in past_after(ours, video)), "only what makes one frame of two keeps any"
+    assert relative_error(ours.encode(video), expected) <= PARITY
+
+
+def past_after(vae: CausalVideoVAE, video: torch.Tensor) -> set[str]:
+    """Layers that remember something after a clip."""
+    state = CausalState()
+    list(vae.encode_stream([video], state))
+    return set(state.past)
 
 
 @pytest.mark.parametrize("frames", FRAMES)
