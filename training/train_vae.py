@@ -8,6 +8,7 @@ statistics of Wan latents and that the host's linear step preview shows roughly 
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ DEFAULTS: dict[str, Any] = {
     "decibel_weight": 0.06,
     "standing_share": 0.15,
     "known_share": 0.06,
+    "decoder_only": False,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
@@ -120,7 +122,8 @@ def busyness(clip: Tensor) -> float:
 
 def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, decibel_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
     """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, and what it is made of."""
-    mean, log_variance = vae.encode_moments(video)
+    with torch.set_grad_enabled(vae.conv1.weight.requires_grad):  # a finished encoder is only used
+        mean, log_variance = vae.encode_moments(video)
     mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
     latent = mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance)
     error = vae.decode_chunk(latent.to(video.dtype)).float() - video
@@ -204,6 +207,9 @@ def train(config: dict[str, Any], folder: Path) -> None:
     elif config["straight_steps"] and not run.checkpoint.exists():
         start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
     forget_the_past(vae)
+    if config["decoder_only"]:
+        vae.encoder.requires_grad_(False)
+        vae.conv1.requires_grad_(False)
     optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"])
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
@@ -318,10 +324,14 @@ def fold_statistics(vae: CausalVideoVAE, clips: int = 96) -> None:
 
 
 def export(folder: Path, target: Path) -> None:
-    """Write the averaged weights of the run in `folder`, folded, in float16, as a file that any Wan VAE loader opens."""
+    """Write the averaged weights of the run in `folder`, folded, in float16, as a file that any Wan VAE loader opens.
+
+    Where only the decoder was trained, latents stay as they are, so that the denoiser made for them stays right.
+    """
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     vae = CausalVideoVAE.from_state_dict({k: v.float() for k, v in state["average"].items()})
-    fold_statistics(vae)
+    if not json.loads((folder / "config.json").read_text(encoding="utf-8")).get("decoder_only"):
+        fold_statistics(vae)
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in vae.state_dict().items()}
     save_file(weights, target, metadata={"format": "pt", "modelspec.architecture": "wan-2.1-vae", "steps": str(state["step"])})
