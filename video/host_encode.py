@@ -26,17 +26,21 @@ def encode_frames(vae: Any, frames: Tensor) -> Tensor:
     patcher = streaming_patcher(vae, vae.vae_dtype, memory=vae.memory_used_encode(frames[None].movedim(-1, 1).shape, vae.vae_dtype))
     network = patcher.model
     video = frames.movedim(-1, 0)[None].to(vae.vae_dtype).mul(2).sub(1)
-    with torch.inference_mode(), interruptible(network):
+    with torch.no_grad(), interruptible(network):
         latent = torch.cat(list(_encoded(network, video)), dim=2)
     return latent.to(vae.output_device, vae.vae_output_dtype())
 
 
 def _encoded(network: CausalVideoVAE, video: Tensor) -> Iterator[Tensor]:
     """Latents [1, C, 1, h, w] of [1, 3, 4n + 1, H, W]; a piece like the one before, if the encoder does not look back, costs nothing."""
-    state, before, latent = CausalState(), None, None
-    for piece in (video[:, :, :1], *video[:, :, 1:].split(WAN.time, dim=2)):
+    state = CausalState()
+    before = first = video[:, :, :1]
+    latent = network.encode_moments(first, state)[0]
+    yield latent
+    for start in range(1, video.shape[2], WAN.time):
         check()
-        if latent is None or before is None or not network.encoder.forgets or not torch.equal(piece, before):
+        piece = video[:, :, start : start + WAN.time]
+        if not network.encoder.forgets or not torch.equal(piece, before):
             latent = network.encode_moments(piece, state)[0]
         before = piece
         yield latent
