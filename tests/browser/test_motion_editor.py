@@ -147,10 +147,14 @@ class TestPainting:
         assert near(editor.regions()[0]["shapes"][0]["points"], [(0.3, 0.5), (0.6, 0.5)], CLOSE)
         zoom = f"() => {EDITORS}.at(-1).stage.view.zoom"
         before, middle = editor.page.evaluate(zoom), (x1 + x2) / 2
+        graph = editor.page.evaluate("() => app.canvas.ds.scale")
         send("touchStart", (middle - 20, y1), (middle + 20, y1))
-        send("touchMove", (middle - 40, y1), (middle + 40, y1))
+        for spread in (25, 30, 35, 40):
+            send("touchMove", (middle - spread, y1), (middle + spread, y1))
+            editor.page.wait_for_timeout(40)  # the page draws in between, its graph too
         send("touchEnd")
         assert editor.page.evaluate(zoom) == pytest.approx(2 * before, rel=0.05)
+        assert editor.page.evaluate("() => app.canvas.ds.scale") == graph
         assert len(editor.regions()[0]["shapes"]) == 1
 
 

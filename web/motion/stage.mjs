@@ -13,6 +13,11 @@ const REACH = { mouse: 9, pen: 12, touch: 18 };
 const SHARPEST = 2; // canvas pixels for each CSS pixel
 const CURSOR_STEP = 0.01;
 
+// The page zooms its graph by touch events that it captures above the node, so they are stopped higher still; the stage goes by pointer events.
+for (const kind of ["touchstart", "touchmove", "touchend", "touchcancel"]) {
+    globalThis.addEventListener?.(kind, (event) => event.target.closest?.(".smb-stage") && event.stopPropagation(), { capture: true, passive: true });
+}
+
 export class Stage {
     /**
      * @param {{session: object, preview: object, timeline: object, text: Function, say: Function}} parts
