@@ -139,10 +139,8 @@ class CausalConv3d(nn.Conv3d):
         if self.history:
             state.past[self.name] = window[:, :, -self.history :]
         convolve = conv3d_to_few_channels if self.out_channels < FEW_CHANNELS else conv3d
-        if self.forgets:
-            return convolve(window, self.weight[:, :, -1:], self.bias, self.padding)
-        if beginning:  # only zeros lie in the past, as above
-            return convolve(window[:, :, -1:], self.weight[:, :, -1:], self.bias, self.padding)
+        if beginning or not self.history:  # only zeros lie in the past, as above, or they are multiplied by zeros
+            return convolve(window[:, :, self.history :], self.weight[:, :, -1:], self.bias, self.padding)
         return convolve(window, self.weight, self.bias, self.padding)
 
 

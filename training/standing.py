@@ -55,9 +55,3 @@ def draw_standing(pictures: Tensor, rng: random.Random, frames: int) -> Tensor:
             shown += [picture] * WAN.time
         clips.append(torch.stack(shown, dim=1))
     return torch.stack(clips)
-
-
-def symmetric_power(matrix: Tensor, power: float, least: float) -> Tensor:
-    """A symmetric, positive matrix to a power; eigenvalues below the share `least` of the largest count as that much."""
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors @ torch.diag(values.clamp_min(values.max() * least) ** power) @ vectors.T

@@ -23,7 +23,7 @@ from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command
-from training.standing import draw_standing, forget_the_past, symmetric_power
+from training.standing import draw_standing, forget_the_past
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -274,6 +274,12 @@ def latent_statistics(vae: CausalVideoVAE, clips: int = 96, seed: int = 7) -> tu
     covariance = centred @ centred.T / z.shape[1]
     to_rgb = torch.linalg.lstsq(centred.T, (rgb - rgb.mean(1, keepdim=True)).T).solution
     return mean, covariance, to_rgb
+
+
+def symmetric_power(matrix: Tensor, power: float, least: float) -> Tensor:
+    """A symmetric, positive matrix to a power; eigenvalues below the share `least` of the largest count as that much."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors @ torch.diag(values.clamp_min(values.max() * least) ** power) @ vectors.T
 
 
 def whitening(covariance: Tensor) -> Tensor:

@@ -33,14 +33,14 @@ def encode_frames(vae: Any, frames: Tensor) -> Tensor:
 
 def _encoded(network: CausalVideoVAE, video: Tensor) -> Iterator[Tensor]:
     """Latents [1, C, 1, h, w] of [1, 3, 4n + 1, H, W]; a piece like the one before, if the encoder does not look back, costs nothing."""
-    state = CausalState()
+    state, forgets = CausalState(), network.encoder.forgets
     before = first = video[:, :, :1]
     latent = network.encode_moments(first, state)[0]
     yield latent
     for start in range(1, video.shape[2], WAN.time):
         check()
         piece = video[:, :, start : start + WAN.time]
-        if not network.encoder.forgets or not torch.equal(piece, before):
+        if not forgets or not torch.equal(piece, before):
             latent = network.encode_moments(piece, state)[0]
         before = piece
         yield latent
