@@ -38,6 +38,7 @@ DEFAULTS: dict[str, Any] = {
     "frames": [5, 9, 5, 17],
     "picture": 128,
     "crop": 48,
+    "half_share": 0.5,
     "tries": 1,
     "pool": 1024,
     "fresh": 1,
@@ -72,8 +73,8 @@ PREVIEW_FACTORS = (
 class ClipPool:
     """Rendered clips in memory, a few of them fresh at every step, so that rendering takes little of the time.
 
-    Pieces are random crops of `crop` pixels, half of them from the clip at full size, half from the clip at half size: the busiest of
-    `tries`, since most of a picture book is sky that any weights rebuild.
+    Pieces are random crops of `crop` pixels, `half_share` of them from the clip at half size, the others from the clip at full size: the
+    busiest of `tries`, since most of a picture book is sky that any weights rebuild.
     """
 
     def __init__(self, config: dict[str, Any], seed: int) -> None:
@@ -104,7 +105,7 @@ class ClipPool:
             start = self.rng.randrange(len(clip) - frames + 1)
             clip = clip[start : start + frames]
             clip = clip.float()
-            if self.rng.random() < 0.5:
+            if self.rng.random() < self.config["half_share"]:
                 clip = torch.nn.functional.avg_pool2d(clip, 2)
             tried = [self._crop(clip, crop) for _ in range(self.config["tries"])]
             pieces.append(max(tried, key=busyness) if len(tried) > 1 else tried[0])
