@@ -24,7 +24,12 @@ class SpacetimeLoadTiny(io.ComfyNode):
             "Its sockets are the usual ones, so every other node takes them.",
             search_aliases=search_aliases("SpacetimeLoadTiny"),
             inputs=[
-                _files("model_name", "diffusion_models", "The video diffusion model. Leave it for the model in the box."),
+                _files(
+                    "model_name",
+                    "diffusion_models",
+                    "The video diffusion model. Leave it for the model in the box; "
+                    "the one with 8 steps in its name wants 8 steps and a cfg of 1.",
+                ),
                 _files("text_encoder_name", "text_encoders", "The text encoder that the diffusion model was trained with."),
                 _files("vae_name", "vae", "The video VAE that the diffusion model was trained with."),
             ],

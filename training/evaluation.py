@@ -6,7 +6,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ FILES = {
     "vae": "vae/spacetime_tiny_vae.safetensors",
     "text encoder": "text_encoders/spacetime_tiny_text.safetensors",
 }
+FEW_STEPS_FILE = "diffusion_models/spacetime_tiny_8_steps.safetensors"
 FPS = 16.0
 FRAMES = 17
 AT_ONCE = 10  # clips of 17 frames that are sampled together
@@ -52,12 +53,17 @@ COUNTS = {
 
 @dataclass(frozen=True)
 class Models:
-    """The three networks, and which weights they have."""
+    """The three networks, and which weights they have; `few_steps` is a denoiser taught to need few steps and no guidance."""
 
     dit: WanDiT
     vae: CausalVideoVAE
     encoder: TextEncoder
     digest: str = ""
+    few_steps: WanDiT | None = None
+
+    def for_few_steps(self) -> Models:
+        """The same with the denoiser for few steps, where there is one."""
+        return self if self.few_steps is None else replace(self, dit=self.few_steps)
 
 
 @dataclass(frozen=True)
@@ -147,21 +153,27 @@ class Evaluation:
 
 
 def load_models(weights: Path, dit: Path | None = None) -> Models:
-    """Open the weights below a folder; `dit` takes the place of its denoiser.
+    """Open the weights below a folder; `dit` takes the place of its denoiser, and then of the one for few steps too.
 
     Raises:
         FileNotFoundError: one of them is not there.
     """
     paths = {name: weights / file for name, file in FILES.items()}
     paths["dit"] = dit or paths["dit"]
+    few_steps = weights / FEW_STEPS_FILE
+    if dit is None and few_steps.is_file():
+        paths["dit for few steps"] = few_steps
     digest = hashlib.sha256()
     for name, path in paths.items():
         if not path.is_file():
             raise FileNotFoundError(f"evaluate: expected the {name} at {path}, got no such file; train it or give --weights or --dit")
         digest.update(path.read_bytes())
-    with safe_open(paths["dit"], "pt") as file:
-        told = json.loads((file.metadata() or {}).get("config", "{}")).get("transformer", {})
-        state = {name: file.get_tensor(name).float() for name in file.keys()}
+    denoisers = [_read_dit(paths[name]) for name in ("dit", "dit for few steps") if name in paths]
     vae = read_vae(str(paths["vae"]), torch.device("cpu"))
-    dit_network = WanDiT.from_state_dict(state, told)
-    return Models(dit_network, vae, load_text_encoder(paths["text encoder"]), digest.hexdigest()[:16])
+    return Models(denoisers[0], vae, load_text_encoder(paths["text encoder"]), digest.hexdigest()[:16], *denoisers[1:])
+
+
+def _read_dit(path: Path) -> WanDiT:
+    with safe_open(path, "pt") as file:
+        told = json.loads((file.metadata() or {}).get("config", "{}")).get("transformer", {})
+        return WanDiT.from_state_dict({name: file.get_tensor(name).float() for name in file.keys()}, told)

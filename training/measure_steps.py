@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from training.evaluation import Evaluation, Sampler
 from training.measure_prompts import judged_alike, prompts_of
 from training.measures import rates
@@ -17,15 +19,16 @@ def few(evaluation: Evaluation, steps: int) -> Sampler:
 
 
 def step_rows(evaluation: Evaluation) -> list[Row]:
-    """The first prompts with few steps, beside the same prompts and noises with all steps and guidance."""
+    """The first prompts with few steps, by the denoiser for them where there is one, beside the same prompts and noises with all steps and
+    guidance."""
     prompts = prompts_of(evaluation)[: evaluation.count("steps")]
     whole = evaluation.verdicts[: len(prompts)]
     if len(whole) < len(prompts):
         whole, _ = judged_alike(evaluation, prompts, "steps, all")
     usual, all_steps = rates(whole), evaluation.settings.text
-    rows = []
+    rows, fast = [], replace(evaluation, models=evaluation.models.for_few_steps())
     for steps in FEW_STEPS:
-        verdicts, _ = judged_alike(evaluation, prompts, f"{steps} steps", few(evaluation, steps))
+        verdicts, _ = judged_alike(fast, prompts, f"{steps} steps", few(evaluation, steps))
         for name, rate in rates(verdicts).items():
             if name in NAMES:
                 note = f"{usual[name].share:.1%} with {all_steps.steps} steps and guidance {all_steps.guidance:g}"

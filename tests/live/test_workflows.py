@@ -14,7 +14,7 @@ from spacetime_cli.server import HostServer
 
 WORKFLOWS = Path(__file__).parents[2] / "workflows" / "api"
 STEPS = 2
-BOX = "spacetime_tiny.safetensors"
+BOX = "spacetime_tiny_vae.safetensors"
 RUNNABLE = [path.stem for path in sorted(WORKFLOWS.glob("*.json")) if BOX in path.read_text(encoding="utf-8")]
 """The others need models that are not in the box."""
 

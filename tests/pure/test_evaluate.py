@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from support.tiny_weights import write_dit, write_text_encoder, write_vae
 
 from training.checker import LOOKS, MARK, Checker, follow, load_checker, prepare
-from training.evaluation import FILES, load_models
+from training.evaluation import FEW_STEPS_FILE, FILES, load_models
 from training.measure_prompts import held_out_scenes, language_rows, rate_rows
 from training.measures import Verdict, judge, rates, rendered_truth
 from training.prompts import Prompt, held_out_prompts, in_languages, named_labels, read_prompts
@@ -199,3 +200,17 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"expected the dit at .*spacetime_tiny\.safetensors"):
         load_models(tmp_path)
     assert set(FILES) == {"dit", "vae", "text encoder"}
+
+
+def test_a_denoiser_for_few_steps_is_used_for_them_where_the_folder_has_one(tmp_path: Path) -> None:
+    for name, write in {"dit": write_dit, "vae": write_vae, "text encoder": write_text_encoder}.items():
+        (tmp_path / FILES[name]).parent.mkdir()
+        write(tmp_path / FILES[name])
+    alone = load_models(tmp_path)
+    assert alone.few_steps is None and alone.for_few_steps() is alone
+    write_dit(tmp_path / FEW_STEPS_FILE, seed=1)
+    both = load_models(tmp_path)
+    first, other = (next(models.dit.parameters()) for models in (both, both.for_few_steps()))
+    assert torch.equal(first, next(alone.dit.parameters())) and not torch.equal(first, other)
+    assert both.digest != alone.digest
+    assert load_models(tmp_path, tmp_path / FILES["dit"]).few_steps is None
