@@ -42,6 +42,7 @@ def test_the_template_browser_shows_them_and_opens_one(english: Page, picture: P
     english.get_by_role("button", name="Templates").first.click()
     english.locator("[role=dialog]").get_by_text("Spacetime", exact=True).click()
     for name in NAMES:
+        english.get_by_test_id(f"template-workflow-{name}").scroll_into_view_if_needed()  # pictures below the edge are not loaded yet
         english.wait_for_function(THUMBNAIL, arg=name)
     english.screenshot(path=picture)
     english.get_by_test_id("template-workflow-text_to_video").click()
