@@ -160,17 +160,16 @@ def load_models(weights: Path, dit: Path | None = None) -> Models:
     """
     paths = {name: weights / file for name, file in FILES.items()}
     paths["dit"] = dit or paths["dit"]
-    few_steps = weights / FEW_STEPS_FILE
-    if dit is None and few_steps.is_file():
+    few_steps = weights / FEW_STEPS_FILE if dit is None and (weights / FEW_STEPS_FILE).is_file() else None
+    if few_steps:
         paths["dit for few steps"] = few_steps
     digest = hashlib.sha256()
     for name, path in paths.items():
         if not path.is_file():
             raise FileNotFoundError(f"evaluate: expected the {name} at {path}, got no such file; train it or give --weights or --dit")
         digest.update(path.read_bytes())
-    denoisers = [_read_dit(paths[name]) for name in ("dit", "dit for few steps") if name in paths]
-    vae = read_vae(str(paths["vae"]), torch.device("cpu"))
-    return Models(denoisers[0], vae, load_text_encoder(paths["text encoder"]), digest.hexdigest()[:16], *denoisers[1:])
+    vae, encoder = read_vae(str(paths["vae"]), torch.device("cpu")), load_text_encoder(paths["text encoder"])
+    return Models(_read_dit(paths["dit"]), vae, encoder, digest.hexdigest()[:16], _read_dit(few_steps) if few_steps else None)
 
 
 def _read_dit(path: Path) -> WanDiT:

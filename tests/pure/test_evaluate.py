@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.tiny_weights import write_dit, write_text_encoder, write_vae
+from support.tiny_weights import write_box, write_dit
 
 from training.checker import LOOKS, MARK, Checker, follow, load_checker, prepare
 from training.evaluation import FEW_STEPS_FILE, FILES, load_models
@@ -203,10 +203,7 @@ def test_missing_weights_are_named(tmp_path: Path) -> None:
 
 
 def test_a_denoiser_for_few_steps_is_used_for_them_where_the_folder_has_one(tmp_path: Path) -> None:
-    for name, write in {"dit": write_dit, "vae": write_vae, "text encoder": write_text_encoder}.items():
-        (tmp_path / FILES[name]).parent.mkdir()
-        write(tmp_path / FILES[name])
-    alone = load_models(tmp_path)
+    alone = load_models(write_box(tmp_path, FILES))
     assert alone.few_steps is None and alone.for_few_steps() is alone
     write_dit(tmp_path / FEW_STEPS_FILE, seed=1)
     both = load_models(tmp_path)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.tiny_weights import write_dit, write_text_encoder, write_vae
+from support.tiny_weights import write_box
 
 from training.evaluate import GROUPS, Report, main
 from training.evaluation import COUNTS, FILES
@@ -17,11 +17,7 @@ SMALL = ["--size", "32", "--steps", "1", "--count", "2", "--counts", "reader=8",
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("weights")
-    for name, write in {"dit": write_dit, "vae": write_vae, "text encoder": write_text_encoder}.items():
-        (folder / FILES[name]).parent.mkdir()
-        write(folder / FILES[name])
-    return folder
+    return write_box(tmp_path_factory.mktemp("weights"), FILES)
 
 
 def test_groups_are_measured_one_by_one_and_shown_together(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

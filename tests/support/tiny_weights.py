@@ -106,6 +106,14 @@ def write_vae(path: Path, base_width: int = 8, seed: int = 0) -> Path:
     return path
 
 
+def write_box(folder: Path, files: dict[str, str]) -> Path:
+    """The files of the box below a folder, where an evaluation's `FILES` have them."""
+    for name, write in {"dit": write_dit, "vae": write_vae, "text encoder": write_text_encoder}.items():
+        (folder / files[name]).parent.mkdir()
+        write(folder / files[name])
+    return folder
+
+
 def write_text_encoder(path: Path, seed: int = 0) -> Path:
     random.seed(seed)
     torch.manual_seed(seed)
