@@ -17,6 +17,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 ROTARY_BASE = 10_000.0
+STEPS_KEY = "spacetime.steps"
+"""Entry of a file's metadata that says for how many steps, and for no guidance, a network was distilled."""
 
 
 @dataclass(frozen=True)

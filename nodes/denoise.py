@@ -9,8 +9,9 @@ from comfy_api.latest import io
 
 from ..sampling.denoise import denoise as denoise_clip
 from ..sampling.denoise import latent_shape
+from ..sampling.model_file import guidance_note
 from ..sampling.request import LENGTH_UNITS, MAX_SEED, MAX_SIDE, ClipSize, SamplerSettings
-from .common import CATEGORY, search_aliases
+from .common import CATEGORY, search_aliases, show_on_node
 
 SIZE = ("width", "height", "length", "length_unit", "fps")
 SETTINGS = ("steps", "cfg", "shift", "sampler_name", "scheduler", "seed", "denoise")
@@ -29,6 +30,7 @@ class SpacetimeDenoise(io.ComfyNode):
             "Works with the model in the box and with other flow-matching video models such as Wan. Uses ComfyUI's own samplers.",
             search_aliases=search_aliases("SpacetimeDenoise"),
             inputs=[*_sockets(), *_size_widgets(), *_sampler_widgets()],
+            hidden=[io.Hidden.unique_id],
             outputs=[io.Latent.Output(display_name="LATENT", tooltip="The video's latents, for Spacetime Decode or VAE Decode.")],
         )
 
@@ -65,7 +67,11 @@ class SpacetimeDenoise(io.ComfyNode):
     def execute(cls, model: Any, positive: list, negative: Any = None, latent: Any = None, **inputs: Any) -> io.NodeOutput:
         size = ClipSize(*(inputs[name] for name in SIZE))
         settings = SamplerSettings(*(inputs[name] for name in SETTINGS))
-        return io.NodeOutput(denoise_clip(model, positive, size, settings, negative, latent))
+        note = guidance_note(model, settings.cfg) if negative is not None else ""
+        if note:
+            show_on_node(note, cls.hidden)
+        made = denoise_clip(model, positive, size, settings, negative, latent)
+        return io.NodeOutput(made, ui={"text": (note,)} if note else None)
 
 
 def _sockets() -> list[io.Input]:

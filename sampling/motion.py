@@ -10,7 +10,6 @@ import comfy.model_base
 import comfy.model_management
 import node_helpers
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from ..models.shapes import Compression, LatentShape, VideoShape
@@ -22,6 +21,7 @@ from ..video.host_encode import encode_frames
 from ..video.host_progress import interruption
 from .held_video import HeldRegion, HeldVideo, with_held_video
 from .host_model import compression, picture_channels
+from .model_file import file_name, metadata_of
 from .motion_nodes import Clip, ClipTracks, MotionPlan, clip_tracks, cropped_picture, crude_video
 from .request import check_length, check_sides
 
@@ -109,26 +109,8 @@ def model_facts(model: Any) -> ModelFacts:
     embedding = getattr(network, "patch_embedding", None)
     if layout != "wan" or embedding is None:
         return ModelFacts(layout, channels)
-    path = _file_of(model)
-    name = path.replace("\\", "/").rpartition("/")[2]
-    return ModelFacts(layout, channels, picture_channels(model) or 0, embedding.weight.shape[0], name, _trained_for(path))
-
-
-def _file_of(model: Any) -> str:
-    """The path of the file that the host loaded a MODEL from; empty where it does not tell."""
-    loaded = getattr(model, "cached_patcher_init", None)
-    path = loaded[1][0] if loaded and loaded[1] else ""
-    return path if isinstance(path, str) else ""
-
-
-def _trained_for(path: str) -> str:
-    if not path.endswith(".safetensors"):
-        return ""
-    try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get(METADATA_KEY, "")
-    except (OSError, RuntimeError, ValueError):
-        return ""
+    trained_for = metadata_of(model).get(METADATA_KEY, "")
+    return ModelFacts(layout, channels, picture_channels(model) or 0, embedding.weight.shape[0], file_name(model), trained_for)
 
 
 def _refuse_unknown_family(model: Any, facts: ModelFacts) -> None:

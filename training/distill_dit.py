@@ -7,17 +7,20 @@ later one is the pupil of the phase before. What comes out has the layout of the
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from models.dit import STEPS_KEY
 from training.latent_pool import Batch
 from training.run import mixed_precision, run_command
 from training.sampling import shift_sigma
 from training.train_dit import DEFAULTS as DENOISER
-from training.train_dit import Trainer, export
+from training.train_dit import Trainer
+from training.train_dit import export as export_denoiser
 
 DEFAULTS: dict[str, Any] = DENOISER | {
     "start_from": "weights/diffusion_models/spacetime_tiny.safetensors",
@@ -104,6 +107,13 @@ class Distiller(Trainer):
 def train(config: dict[str, Any], folder: Path) -> None:
     """Run, or go on with, the distillation that `config` describes."""
     Distiller(config, folder).train()
+
+
+def export(folder: Path, target: Path) -> None:
+    """Write the averaged weights; the metadata says for how many steps they are, so that asking for guidance as well gets a note."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    phase = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)["phase"]
+    export_denoiser(folder, target, {STEPS_KEY: str(config["phases"][phase])})
 
 
 if __name__ == "__main__":

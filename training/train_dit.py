@@ -243,14 +243,14 @@ def train(config: dict[str, Any], folder: Path) -> None:
     Trainer(config, folder).train()
 
 
-def export(folder: Path, target: Path) -> None:
-    """Write the averaged weights of a run in bfloat16, with the metadata from which any Wan loader builds the network."""
+def export(folder: Path, target: Path, more: dict[str, str] | None = None) -> None:
+    """Write the averaged weights of a run in bfloat16, with the metadata from which any Wan loader builds the network, and `more` of it."""
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     built = DiTConfig.from_state_dict(state["average"], {"num_heads": config["num_heads"]})
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.bfloat16().contiguous() for name, value in state["average"].items()}
-    metadata = {"format": "pt", "config": json.dumps(built.metadata()), "steps": str(state["step"])}
+    metadata = {"format": "pt", "config": json.dumps(built.metadata()), "steps": str(state["step"])} | (more or {})
     if any(group.get("tracked") for stage in config["stages"] for group in stage["groups"]):
         metadata[METADATA_KEY] = WAN_MOVE  # Apply Motion then steers it by tracks
     save_file(weights, target, metadata=metadata)

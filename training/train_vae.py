@@ -3,21 +3,24 @@
 Loss: mean absolute error of the reconstruction and the logarithm of its mean square, which is what decibels count, plus a small
 Kullback-Leibler term that keeps latents near a unit normal. Each latent frame stands for itself (`training/standing.py`).
 The end of a run (`--export FILE`) folds a linear map into the 1x1x1 convolutions around the latents, so that they have the published
-statistics of Wan latents and that the host's linear step preview shows roughly the right colours.
+statistics of Wan latents and that the host's linear step preview shows roughly the right colours. A run that goes on from a file with
+`latent_weight` holds its latents near those of that file instead, so that a denoiser made for them needs little or no fitting.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig
+from models.vae import LATENT_MEAN, LATENT_STD, CausalVideoVAE, FrameAttention, ResidualBlock, VAEConfig, normalize_latent
 from training.known_frames import draw_known, grey_unknown
 from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
@@ -51,11 +54,13 @@ DEFAULTS: dict[str, Any] = {
     "standing_share": 0.15,
     "known_share": 0.06,
     "decoder_only": False,
+    "latent_weight": 0.0,
     "ema": 0.998,
     "grad_clip": 1.0,
     "seed": 0,
     "device": "auto",
     "compile": False,
+    "sample_every_minutes": 10,
 }
 
 LEAST = 1e-3  # mean square error, of values in -1..1, below which a piece is hardly improved any more: 36 dB
@@ -121,8 +126,18 @@ def busyness(clip: Tensor) -> float:
     return float(clip.diff(dim=-1).abs().mean() + clip.diff(dim=-2).abs().mean() + 2 * clip.diff(dim=0).abs().mean())
 
 
-def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, decibel_weight: float) -> tuple[Tensor, dict[str, Tensor]]:
-    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, and what it is made of."""
+def vae_loss(
+    vae: CausalVideoVAE,
+    video: Tensor,
+    kl_weight: float,
+    decibel_weight: float,
+    reference: CausalVideoVAE | None = None,
+    latent_weight: float = 0.0,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Reconstruction of `video` [B, 3, T, H, W] from a sample of its posterior; the loss, and what it is made of.
+
+    With a `reference`, how far the normalised latents are from those of that network counts too, as a mean square times `latent_weight`.
+    """
     with torch.set_grad_enabled(vae.conv1.weight.requires_grad):  # a finished encoder is only used
         mean, log_variance = vae.encode_moments(video)
     mean, log_variance = mean.float(), log_variance.float().clamp(-20, 10)
@@ -132,6 +147,11 @@ def vae_loss(vae: CausalVideoVAE, video: Tensor, kl_weight: float, decibel_weigh
     absolute, squared = error.abs().mean(), error.square().mean((1, 2, 3, 4))
     loss = absolute + decibel_weight * torch.log(squared + LEAST).mean() + kl_weight * divergence
     parts = {"l1": absolute, "psnr": 10 * torch.log10(4 / squared).mean(), "kl": divergence}
+    if reference is not None:
+        with torch.no_grad():
+            wanted = reference.encode_moments(video)[0].float()
+        moved = (normalize_latent(mean) - normalize_latent(wanted)).square().mean()
+        loss, parts["moved"] = loss + latent_weight * moved, moved
     return loss, {name: value.detach() for name, value in parts.items()}
 
 
@@ -203,11 +223,14 @@ def train(config: dict[str, Any], folder: Path) -> None:
     torch.manual_seed(config["seed"])
     vae = CausalVideoVAE(VAEConfig(base_width=config["base_width"])).to(device).optimize_layout()
     start_near_identity(vae)
+    if config["latent_weight"] and not config["start_from"]:
+        raise SystemExit("latent_weight holds latents near those of start_from: name that file too, or leave latent_weight at 0")
     if config["start_from"]:
         vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
     elif config["straight_steps"] and not run.checkpoint.exists():
         start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
     forget_the_past(vae)
+    reference = deepcopy(vae).requires_grad_(False) if config["latent_weight"] else None
     if config["decoder_only"]:
         vae.encoder.requires_grad_(False)
         vae.conv1.requires_grad_(False)
@@ -228,7 +251,12 @@ def train(config: dict[str, Any], folder: Path) -> None:
     if config["compile"]:
         torch._dynamo.config.recompile_limit = 64  # one variant for each width and length
         vae.compile_elementwise()
+    sampled = clock.spent
     for step in run.steps(clock, save):
+        if clock.spent - sampled > 60 * config["sample_every_minutes"]:
+            sampled = clock.spent
+            quality = sample_sheet(averaged(average), run.folder / f"sample_{step:06d}.png")
+            run.log(step=step, minutes=clock.spent / 60, held_out=quality)
         frames = config["frames"][step % len(config["frames"])]
         batch = max(1, config["batch"] * min(config["frames"]) // frames)
         video = pool.batch(batch, frames).to(device)
@@ -239,7 +267,7 @@ def train(config: dict[str, Any], folder: Path) -> None:
             if pool.rng.random() < config["known_share"]:  # what a denoiser is shown of known frames
                 clip.copy_(grey_unknown(clip[None], draw_known(pool.rng, frames))[0])
         with mixed_precision(device):
-            loss, parts = vae_loss(vae, video, config["kl_weight"], config["decibel_weight"])
+            loss, parts = vae_loss(vae, video, config["kl_weight"], config["decibel_weight"], reference, config["latent_weight"])
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(vae.parameters(), config["grad_clip"])
         if torch.isfinite(norm):
@@ -249,10 +277,25 @@ def train(config: dict[str, Any], folder: Path) -> None:
         if step % 10 == 0:
             figures = {name: float(value) for name, value in parts.items()}
             run.log(step=step, minutes=clock.spent / 60, loss=float(loss.detach()), grad=float(norm), **figures)
-    print(held_out_psnr(averaged(config, average), torch.device("cpu")))
+    quality = sample_sheet(averaged(average), run.folder / "sample_end.png")
+    run.log(step=clock.step, minutes=clock.spent / 60, held_out=quality)
+    print(held_out_psnr(averaged(average), torch.device("cpu")))
 
 
-def averaged(config: dict[str, Any], average: Average) -> CausalVideoVAE:
+@torch.inference_mode()
+def sample_sheet(vae: CausalVideoVAE, path: Path, size: int = 128) -> float:
+    """A picture of held-out clips, each above its reconstruction, every fourth frame; their mean PSNR in dB."""
+    rng = random.Random("vae samples")
+    scenes = [sample_scene(rng, "held_out", style) for style in ("picture_book",) * 5 + ("collage",)]
+    videos = rendered(scenes, 17, size)
+    rebuilt = through_vae(vae, videos)
+    rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for pair in zip(videos, rebuilt, strict=True) for clip in pair]
+    picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
+    Image.fromarray(picture.numpy()).save(path)
+    return psnr(rebuilt, videos)
+
+
+def averaged(average: Average) -> CausalVideoVAE:
     """A network with the averaged weights, on the CPU."""
     return CausalVideoVAE.from_state_dict({k: v.detach().cpu().float() for k, v in average.weights.items()})
 
@@ -333,11 +376,13 @@ def fold_statistics(vae: CausalVideoVAE, clips: int = 96) -> None:
 def export(folder: Path, target: Path) -> None:
     """Write the averaged weights of the run in `folder`, folded, in float16, as a file that any Wan VAE loader opens.
 
-    Where only the decoder was trained, latents stay as they are, so that the denoiser made for them stays right.
+    Where only the decoder was trained, or latents were held to those of a file, they stay as they are, so that the denoiser made for them
+    stays right.
     """
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     vae = CausalVideoVAE.from_state_dict({k: v.float() for k, v in state["average"].items()})
-    if not json.loads((folder / "config.json").read_text(encoding="utf-8")).get("decoder_only"):
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if not config.get("decoder_only") and not config.get("latent_weight"):
         fold_statistics(vae)
     target.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in vae.state_dict().items()}

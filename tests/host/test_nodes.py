@@ -17,6 +17,8 @@ from comfy_extras.nodes_model_advanced import ModelSamplingSD3
 from comfy_extras.nodes_wan import WanFirstLastFrameToVideo, WanImageToVideo
 from support.tiny_weights import CHINESE, TEXT_DIM, write_dit, write_text_encoder, write_vae
 
+from models.dit import STEPS_KEY
+
 NAMES = {
     "SpacetimeLoadTiny": "Load Spacetime Tiny",
     "SpacetimeTextEncode": "Spacetime Text Encode",
@@ -237,6 +239,28 @@ def test_denoise_is_the_stock_sampler(
     (stock,) = host_nodes.KSampler().sample(model, 7, 3, cfg, "euler", "simple", positive, negative, empty)
     assert ours.shape == (1, 16, 2, 6, 4)
     assert torch.equal(ours, stock["samples"])
+
+
+def test_guidance_asked_of_a_model_made_for_none_is_no_error_but_said(
+    classes: dict[str, Any], box: dict[str, str], encoded: tuple[list, list]
+) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import load_file, save_file
+
+    source = Path(folder_paths.get_full_path_or_raise("diffusion_models", box["model_name"]))
+    with safe_open(source, framework="pt") as file:
+        metadata = file.metadata()
+    save_file(load_file(source), source.with_name("few_steps.safetensors"), metadata={**metadata, STEPS_KEY: "8"})
+    positive, negative = encoded
+    notes = {}
+    for name in (box["model_name"], "few_steps.safetensors"):
+        model = classes["SpacetimeLoadTiny"].execute(**{**box, "model_name": name}).args[0].clone()
+        for cfg in (1.0, 3.0):
+            output = classes["SpacetimeDenoise"].execute(**{**WIDGETS, "cfg": cfg}, model=model, positive=positive, negative=negative)
+            notes[name, cfg] = output.ui and output.ui["text"][0]
+    said = notes.pop(("few_steps.safetensors", 3.0))
+    assert said.startswith("few_steps.safetensors was made for 8 steps") and said.endswith("Set cfg to 1.")
+    assert list(notes.values()) == [None] * 3
 
 
 def test_known_frames_come_through_the_stock_node(

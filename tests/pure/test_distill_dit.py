@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from support.tiny_weights import small_dit_config, write_dit, write_text_encoder, write_vae
 from torch import nn
 
-from training.distill_dit import DEFAULTS, Distiller, draw_strides, two_steps
+from training.distill_dit import DEFAULTS, Distiller, draw_strides, export, two_steps
 from training.latent_pool import Batch
 from training.sampling import sigma_schedule
 
@@ -109,3 +110,6 @@ def test_every_phase_has_the_pupil_of_the_one_before_for_a_teacher_also_after_a_
     assert any(not torch.equal(value, beginning[name]) for name, value in second.teacher.state_dict().items())
     assert not any(parameter.requires_grad for parameter in second.teacher.parameters())
     assert (tmp_path / "sample_end.png").is_file()
+    export(tmp_path, tmp_path / "few.safetensors")
+    with safe_open(tmp_path / "few.safetensors", "pt") as file:
+        assert file.metadata()["spacetime.steps"] == "4", "so that Spacetime Denoise can say that it wants no guidance"
