@@ -41,20 +41,20 @@ def smooth(values: np.ndarray, span: int = SPAN) -> np.ndarray:
     return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
 
 
-def draw_curves(folders: list[Path], target: Path) -> None:
-    """A panel for each run, smoothed."""
+def draw_curves(runs: list[tuple[str, Path]], target: Path) -> None:
+    """A panel for each titled run, smoothed."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, len(folders), figsize=(4.2 * len(folders), 3.2), squeeze=False, layout="constrained")
-    for panel, folder in zip(panels[0], folders, strict=True):
+    figure, panels = pyplot.subplots(1, len(runs), figsize=(3.4 * len(runs), 3.0), squeeze=False, layout="constrained")
+    for panel, (title, folder) in zip(panels[0], runs, strict=True):
         curves = read_log(folder)
         for name, (minutes, values) in curves.items():
             few = len(values) < 3 * SPAN
             panel.plot(minutes, values if few else smooth(values), label=name, marker="o" if few else None)
-        panel.set(title=folder.name, xlabel="minutes", ylabel="PSNR, dB" if set(curves) & set(QUALITY.values()) else "error of the flow")
+        panel.set(title=title, xlabel="minutes", ylabel="PSNR, dB" if set(curves) & set(QUALITY.values()) else "error of the flow")
         panel.grid(alpha=0.3)
         panel.legend(fontsize=8)
     figure.savefig(target, dpi=100)
@@ -93,10 +93,16 @@ def draw_samples(folder: Path, target: Path, moments: int = 6) -> None:
     picture.save(target, quality=85)
 
 
+def titled(text: str) -> tuple[str, Path]:
+    """`TITLE=FOLDER`, or a folder whose name is its title."""
+    title, _, folder = text.rpartition("=")
+    return title or Path(folder).name, Path(folder)
+
+
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="*", help="folders of runs")
+    parser.add_argument("runs", type=titled, nargs="*", help="folders of runs, or TITLE=FOLDER")
     parser.add_argument("--out", type=Path, default=Path("docs/images/training_curves.png"))
     parser.add_argument("--samples", type=Path, help="the run whose samples are shown")
     parser.add_argument("--sheet", type=Path, default=Path("docs/images/training_samples.jpg"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.curves import CELL, GAP, HEAD, draw_curves, draw_samples, read_log, sample_times, smooth
+from training.curves import CELL, GAP, HEAD, draw_curves, draw_samples, read_log, sample_times, smooth, titled
 from training.train_dit import SAMPLE_PROMPTS
 
 
@@ -45,9 +45,13 @@ def test_a_log_becomes_curves_by_name(denoiser: Path, tmp_path: Path):
         ],
     )
     assert list(read_log(vae)) == ["training clips", "held-out clips"]
-    draw_curves([denoiser, vae], tmp_path / "curves.png")
+    draw_curves([titled(str(denoiser)), titled(f"The VAE={vae}")], tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.width > 2 * picture.height and len(picture.convert("RGB").getcolors(1 << 16) or range(100)) > 20
+
+
+def test_a_run_has_a_title_or_its_name():
+    assert titled("runs/vae") == ("vae", Path("runs/vae")) and titled("A = b=runs/vae") == ("A = b", Path("runs/vae"))
 
 
 def test_smoothing_keeps_a_constant_and_a_line_within():
