@@ -9,6 +9,7 @@ import argparse
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -27,12 +28,15 @@ CELL, GAP, HEAD = 128, 4, 22
 def read_log(folder: Path) -> Series:
     """The curves of a run by name, each as minutes and values: decibels of a VAE, else the flow's error by group of clips."""
     found: dict[str, list[tuple[float, float]]] = {}
-    for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines():
-        entry = json.loads(line)
+    for entry in _entries(folder):
         for name, value in entry.items():
             if name in QUALITY or GROUP.fullmatch(name):
                 found.setdefault(QUALITY.get(name, name), []).append((entry["minutes"], value))
     return {name: (np.array([minute for minute, _ in points]), np.array([value for _, value in points])) for name, points in found.items()}
+
+
+def _entries(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def smooth(values: np.ndarray, span: int = SPAN) -> np.ndarray:
@@ -63,8 +67,7 @@ def draw_curves(runs: list[tuple[str, Path]], target: Path) -> None:
 
 def sample_times(folder: Path) -> list[tuple[str, Path]]:
     """The sample sheets of a run, oldest first, and after how many minutes each was made."""
-    entries = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    known = [(entry["step"], entry["minutes"]) for entry in entries if "step" in entry]
+    known = [(entry["step"], entry["minutes"]) for entry in _entries(folder) if "step" in entry]
     steps, minutes = (np.array(values) for values in zip(*known, strict=True))
     found = []
     for path in sorted(folder.glob("sample_[0-9]*.png")):

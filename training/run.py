@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from models.precision import fastest_dtype
@@ -201,6 +202,13 @@ def psnr(a: Tensor, b: Tensor, value_range: float = 2.0) -> float:
     """Peak signal-to-noise ratio in dB of two tensors whose values span `value_range`; the mean over the first axis."""
     error = (a.float() - b.float()).flatten(1).pow(2).mean(1).clamp_min(1e-12)
     return float((10 * torch.log10(value_range**2 / error)).mean())
+
+
+def save_clips(clips: Tensor, path: Path) -> None:
+    """A picture of clips [B, 3, T, H, W] in -1..1: a row each, every fourth frame."""
+    rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for clip in clips]
+    picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
+    Image.fromarray(picture.cpu().numpy()).save(path)
 
 
 def pick_device(name: str = "auto") -> torch.device:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -28,7 +27,7 @@ from training.layout_guide import LayoutGuide
 from training.pixel_metric import pixel_metric
 from training.refit import latent_map, refit
 from training.round_trip import decoded
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, run_command
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, run_command, save_clips
 from training.sampling import draw_sigmas, sample
 
 DEFAULTS: dict[str, Any] = {
@@ -205,10 +204,7 @@ class Trainer:
         model = self.copy(self.average.weights)
         group = next(pool.group for pool in self.stage_pools() if pool.group.frames > 1)
         shape = VideoShape(group.frames, group.height, group.width)
-        frames = sample_videos(model, self.vae, self.encoder, list(SAMPLE_PROMPTS), shape, **self.sampling)
-        rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for clip in frames]
-        picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
-        Image.fromarray(picture.cpu().numpy()).save(path)
+        save_clips(sample_videos(model, self.vae, self.encoder, list(SAMPLE_PROMPTS), shape, **self.sampling), path)
 
 
 @torch.inference_mode()

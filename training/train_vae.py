@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -25,7 +24,7 @@ from training.known_frames import draw_known, grey_unknown
 from training.linear_start import cascade_of, settle, straight
 from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
-from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command
+from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command, save_clips
 from training.standing import draw_standing, forget_the_past
 from training.world import render, sample_scene
 
@@ -277,9 +276,10 @@ def train(config: dict[str, Any], folder: Path) -> None:
         if step % 10 == 0:
             figures = {name: float(value) for name, value in parts.items()}
             run.log(step=step, minutes=clock.spent / 60, loss=float(loss.detach()), grad=float(norm), **figures)
-    quality = sample_sheet(averaged(average), run.folder / "sample_end.png")
+    finished = averaged(average)
+    quality = sample_sheet(finished, run.folder / "sample_end.png")
     run.log(step=clock.step, minutes=clock.spent / 60, held_out=quality)
-    print(held_out_psnr(averaged(average), torch.device("cpu")))
+    print(held_out_psnr(finished, torch.device("cpu")))
 
 
 @torch.inference_mode()
@@ -289,9 +289,7 @@ def sample_sheet(vae: CausalVideoVAE, path: Path, size: int = 128) -> float:
     scenes = [sample_scene(rng, "held_out", style) for style in ("picture_book",) * 5 + ("collage",)]
     videos = rendered(scenes, 17, size)
     rebuilt = through_vae(vae, videos)
-    rows = [torch.cat(list(clip[:, ::4].unbind(1)), dim=-1) for pair in zip(videos, rebuilt, strict=True) for clip in pair]
-    picture = torch.cat(rows, dim=-2).add(1).mul(127.5).clamp(0, 255).byte().permute(1, 2, 0)
-    Image.fromarray(picture.numpy()).save(path)
+    save_clips(torch.stack([videos, rebuilt], dim=1).flatten(0, 1), path)
     return psnr(rebuilt, videos)
 
 
