@@ -1,6 +1,6 @@
 """Make a video from a prompt with the real ComfyUI, and a contact sheet of it.
 
-Standard output is the two paths; progress and errors go to standard error.
+Standard output is the two paths; progress, errors and what nodes show in the page go to standard error.
 """
 
 from __future__ import annotations

@@ -60,6 +60,11 @@ class Stages:
             return [stage for stage in changes if stage is not None]
         return []
 
+    def notes(self, kind: str, data: dict[str, Any]) -> list[str]:
+        """`Name: text` for each text that a node shows in the page, from an `executed` event."""
+        texts = (data.get("output") or {}).get("text") if kind == "executed" else None
+        return [f"{self._name(str(data.get('node')), data)}: {text}" for text in texts or ()]
+
     def queue_seconds(self) -> float:
         """How long the job waited behind others."""
         return 0.0 if self.started is None else self.started - self.submitted
@@ -87,20 +92,22 @@ class Stages:
 
     def _name(self, key: str, node: dict[str, Any]) -> str:
         """A node made by another while running is shown under the node of the workflow that made it."""
-        for known in (key, str(node.get("display_node_id")), str(node.get("parent_node_id"))):
+        for known in (key, *(str(node.get(also)) for also in ("display_node_id", "display_node", "parent_node_id"))):
             if known in self.prompt:
                 return title(self.prompt, known)
         return f"node {key}"
 
 
 class Bars:
-    """Shows stages on a console: the running one live, each finished one as a line that stays."""
+    """Shows stages on a console: the running one live, each finished one and each node's note as a line that stays."""
 
     def __init__(self, prompt: Prompt, console: Console) -> None:
         self.stages = Stages(prompt)
         self.console = console
 
     def on_event(self, event: tuple[str, dict[str, Any]]) -> None:
+        for note in self.stages.notes(*event):
+            self.console.say(note)
         for stage in self.stages.update(*event):
             now = self.stages.now()
             if stage.ended is None:

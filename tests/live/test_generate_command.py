@@ -175,6 +175,14 @@ def test_a_video_and_a_contact_sheet_are_saved_and_their_paths_printed(command: 
     assert "in all" in done.stderr
 
 
+def test_what_a_node_shows_in_the_page_is_told(command: Command) -> None:
+    shown = {"5": node("PrimitiveString", value="a word of advice"), "6": node("PreviewAny", source=["5", 0])}
+    for _ in range(2):  # the second time from the server's cache
+        done = command.run({**quick(), **shown})
+        assert done.returncode == Exit.OK, done.stderr
+        assert "Preview as Text: a word of advice" in done.stderr.splitlines()
+
+
 def test_the_sheet_goes_where_it_is_asked_to(command: Command) -> None:
     done = command.run(quick(), "--sheet", str(command.out.parent / "overview.png"))
     assert done.returncode == Exit.OK, done.stderr

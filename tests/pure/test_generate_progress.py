@@ -65,6 +65,15 @@ def test_events_become_stages_with_times() -> None:
     assert stages.times() == [("Load Spacetime Tiny", 1.5), ("Spacetime Denoise", 8.0)]
 
 
+def test_what_a_node_shows_is_told_under_its_name() -> None:
+    console = Console(io.StringIO())
+    bars = Bars(PROMPT, console)
+    bars.on_event(("executed", {"node": "2.0.4", "display_node": "2", "output": {"text": ["Set cfg to 1."]}}))
+    bars.on_event(("executed", {"node": "1", "display_node": "1", "output": {"images": [{"filename": "a.png"}]}}))
+    bars.on_event(("executed", {"node": "1", "display_node": "1", "output": None}))
+    assert console.stream.getvalue() == "Spacetime Denoise: Set cfg to 1.\n"
+
+
 def test_an_event_that_changes_nothing_gives_no_stage() -> None:
     stages = Stages(PROMPT, Clock())
     event = state(n2=("running", 5, 20))
