@@ -33,8 +33,9 @@ class Group:
 
     `collage`, `known` and `tracked` are shares of the clips: made of cut-outs, with known frames, and with the first frame known and
     its things carried along their true tracks. `calm` is the share of the collages in which one cut-out moves and the rest stands still, as
-    in a picture that somebody brings to life. `close_ups` is how many crops around a thing, `close_cells` latent cells high and wide, a
-    step trains on beside the `batch` whole ones.
+    in a picture that somebody brings to life. `still` is the share of picture-book clips in which every thing stays and the camera stands
+    still, besides those that are drawn so anyway: one in fifty. `close_ups` is how many crops around a thing, `close_cells` latent cells high
+    and wide, a step trains on beside the `batch` whole ones.
     """
 
     frames: int
@@ -48,6 +49,7 @@ class Group:
     max_things: int = 2
     collage: float = 0.0
     calm: float = 0.0
+    still: float = 0.0
     known: float = 0.0
     tracked: float = 0.0
     close_ups: int = 0
@@ -119,6 +121,11 @@ def calmed(scene: Scene, rng: random.Random) -> Scene:
     moving = rng.choice(scene.cutouts)
     still = (one if one is moving else replace(one, velocity=(0.0, 0.0), rate=0.0, turn=0.0) for one in scene.cutouts)
     return replace(scene, drift=(0.0, 0.0), cutouts=tuple(still))
+
+
+def stands_still(scene: Scene) -> bool:
+    """Whether all things of a picture-book scene stay and its camera does not move; rain and snow may fall."""
+    return scene.camera == "still" and all(thing.motion == "stay" for thing in scene.things)
 
 
 class LatentPool:
@@ -194,10 +201,13 @@ class LatentPool:
 
     def _draw_scene(self, style: str) -> Scene:
         """A scene of the world with at most `max_things` things."""
+        quiet = self.rng.random() < (self.group.calm if style == "collage" else self.group.still)
         while True:
             scene = sample_scene(self.rng, "train", style)
-            if len(scene.things) <= self.group.max_things:
-                return calmed(scene, self.rng) if style == "collage" and self.rng.random() < self.group.calm else scene
+            if style == "collage":
+                return calmed(scene, self.rng) if quiet else scene
+            if len(scene.things) <= self.group.max_things and (stands_still(scene) or not quiet):
+                return scene
 
     def _keep(self, example: Example) -> None:
         if len(self.examples) < self.group.most:

@@ -140,6 +140,14 @@ def test_a_calmed_collage_begins_alike_and_only_one_cut_out_moves():
     assert len(set(after.owners[0][moved].tolist())) == 1 and -1 not in after.owners[0][moved]
 
 
+def test_in_a_still_group_nothing_moves(pooled):
+    pool = pooled(frames=9, still=1.0)
+    scenes = [pool._draw_scene("picture_book") for _ in range(4)]
+    masks = render(scenes, 9, 64, 64).masks
+    assert torch.equal(masks, masks[:, :1].expand_as(masks))
+    assert masks.any((1, 3, 4)).sum(1).tolist() == [len(scene.things) for scene in scenes]
+
+
 def test_the_layout_says_what_each_token_shows():
     scene = scene_for("car", "blue", "drive", "right", size="large")
     rendered = render([scene], 17, 128, 128)
