@@ -34,8 +34,8 @@ class Group:
     `collage`, `known` and `tracked` are shares of the clips: made of cut-outs, with known frames, and with the first frame known and
     its things carried along their true tracks. `calm` is the share of the collages in which one cut-out moves and the rest stands still, as
     in a picture that somebody brings to life. `still` is the share of picture-book clips in which every thing stays and the camera stands
-    still, besides those that are drawn so anyway: one in fifty. `close_ups` is how many crops around a thing, `close_cells` latent cells high
-    and wide, a step trains on beside the `batch` whole ones.
+    still, besides those that are drawn so anyway: one in fifty. `close_ups` is how many crops around a thing, `close_cells` latent cells
+    high and wide, a step trains on beside the `batch` whole ones.
     """
 
     frames: int
