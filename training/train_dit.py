@@ -44,6 +44,7 @@ DEFAULTS: dict[str, Any] = {
     "minutes": None,
     "thing_weight": 6.0,
     "plain_error": 0.2,
+    "metric_clips": 6,
     "guide_block": 3,
     "guide_weight": 0.1,
     "guide_until": 0.7,
@@ -99,7 +100,7 @@ class Trainer:
         torch.manual_seed(config["seed"])
         self.vae = read_vae(config["vae"], self.device)
         self.encoder = load_text_encoder(config["text_encoder"]).float().eval()
-        self.metric = pixel_metric(self.vae, config["plain_error"])
+        self.metric = pixel_metric(self.vae, config["plain_error"], clips=config["metric_clips"])
         sizes = {name: config[name] for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
         text_dim = self.encoder.config.d_model
         self.model = WanDiT(DiTConfig(in_dim=36, text_dim=text_dim, **sizes)).to(self.device)

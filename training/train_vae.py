@@ -329,14 +329,14 @@ def whitening(covariance: Tensor) -> Tensor:
     return symmetric_power(covariance, -0.5, 1e-5)
 
 
-def seen_spread(vae: CausalVideoVAE, power: float = SEEN_POWER) -> Tensor:
+def seen_spread(shown: Tensor, power: float = SEEN_POWER) -> Tensor:
     """The map [16, 16] that spreads whitened latents the more, the more they show in the pixels; the mean square spread stays 1.
 
     White latents leave the noise at all directions at once, while in pixels the coarse is settled before the fine. With `power` 1 equal
-    steps in any direction would show equally; with 0 latents stay white.
+    steps in any direction would show equally; with 0 latents stay white. `shown` [16, 16] is the `pixel_metric` of the whitened network
+    without a plain share.
     """
-    shown = pixel_metric(vae, plain=0.0).double()
-    spread = symmetric_power(shown.T @ shown, power / 2, 1e-4)
+    spread = symmetric_power(shown.double().T @ shown.double(), power / 2, 1e-4)
     return spread / (spread.square().sum() / len(spread)).sqrt()
 
 
@@ -367,7 +367,7 @@ def fold_statistics(vae: CausalVideoVAE, clips: int = 96) -> None:
     white = whitening(covariance)
     probe = exact(vae)
     fold(probe, white, mean)
-    matrix = seen_spread(probe) @ white
+    matrix = seen_spread(pixel_metric(probe, plain=0.0)) @ white
     fold(vae, preview_rotation(torch.linalg.inv(matrix).T @ to_rgb) @ matrix, mean)
 
 

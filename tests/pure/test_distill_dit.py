@@ -84,7 +84,7 @@ def config(tmp_path_factory) -> dict:
     stages = [{"until": 1.0, "groups": [{"frames": 1, **group}, {"frames": 5, **group, "known": 0.5}]}]
     sizes = {name: getattr(small_dit_config(), name) for name in ("dim", "ffn_dim", "num_layers", "num_heads")}
     return {**DEFAULTS, **sizes, "start_from": str(write_dit(folder / "dit.safetensors")), "guide_block": 0, "stages": stages, "steps": 4,
-            "vae": str(vae), "text_encoder": str(encoder), "device": "cpu"}  # fmt: skip
+            "vae": str(vae), "text_encoder": str(encoder), "metric_clips": 1, "device": "cpu"}  # fmt: skip
 
 
 def test_every_phase_has_the_pupil_of_the_one_before_for_a_teacher_also_after_a_stop(config: dict, tmp_path: Path):

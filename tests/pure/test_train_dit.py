@@ -203,7 +203,7 @@ def small_config(tmp_path_factory) -> dict:
         {"until": 1.0, "groups": [{"frames": 9, **group, "known": 0.5, "every": 2, "collage": 0.5}]},
     ]
     return {**DEFAULTS, "dim": 64, "ffn_dim": 64, "num_layers": 2, "num_heads": 2, "guide_block": 0, "stages": stages, "steps": 4,
-            "vae": str(vae), "text_encoder": str(encoder), "device": "cpu"}  # fmt: skip
+            "vae": str(vae), "text_encoder": str(encoder), "metric_clips": 1, "device": "cpu"}  # fmt: skip
 
 
 def test_a_run_goes_through_its_stages_stops_and_goes_on(small_config: dict, tmp_path: Path):
@@ -230,9 +230,9 @@ def test_the_pixel_metric_counts_what_the_decoder_shows():
     vae = random_vae()
     with torch.no_grad():
         vae.conv2.weight[:, 3] = 0  # what is in channel 3 never reaches a pixel
-    metric = pixel_metric(vae, plain=0.0)
+    metric = pixel_metric(vae, plain=0.0, clips=2)
     assert metric.shape == (16, 16)
     assert (metric @ torch.eye(16)[3]).norm() < 1e-3
     assert (metric @ metric.T).diagonal().mean().sub(1).abs() < 1e-4
-    blended = pixel_metric(vae, plain=0.5)
+    blended = pixel_metric(vae, plain=0.5, clips=2)
     assert (blended @ torch.eye(16)[3]).square().sum().sub(0.5).abs() < 1e-3, "half of the plain error is left of it"
