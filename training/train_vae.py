@@ -336,7 +336,8 @@ def seen_spread(shown: Tensor, power: float = SEEN_POWER) -> Tensor:
     steps in any direction would show equally; with 0 latents stay white. `shown` [16, 16] is the `pixel_metric` of the whitened network
     without a plain share.
     """
-    spread = symmetric_power(shown.double().T @ shown.double(), power / 2, 1e-4)
+    shown = shown.double()
+    spread = symmetric_power(shown.T @ shown, power / 2, 1e-4)
     return spread / (spread.square().sum() / len(spread)).sqrt()
 
 

@@ -63,6 +63,8 @@ class Stages:
     def notes(self, kind: str, data: dict[str, Any]) -> list[str]:
         """`Name: text` for each text that a node shows in the page, from an `executed` event."""
         texts = (data.get("output") or {}).get("text") if kind == "executed" else None
+        if isinstance(texts, str):
+            texts = [texts]
         return [f"{self._name(str(data.get('node')), data)}: {text}" for text in texts or ()]
 
     def queue_seconds(self) -> float:

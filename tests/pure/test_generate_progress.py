@@ -71,7 +71,8 @@ def test_what_a_node_shows_is_told_under_its_name() -> None:
     bars.on_event(("executed", {"node": "2.0.4", "display_node": "2", "output": {"text": ["Set cfg to 1."]}}))
     bars.on_event(("executed", {"node": "1", "display_node": "1", "output": {"images": [{"filename": "a.png"}]}}))
     bars.on_event(("executed", {"node": "1", "display_node": "1", "output": None}))
-    assert console.stream.getvalue() == "Spacetime Denoise: Set cfg to 1.\n"
+    bars.on_event(("executed", {"node": "1", "display_node": "1", "output": {"text": "One text, no list."}}))
+    assert console.stream.getvalue() == "Spacetime Denoise: Set cfg to 1.\nLoad Spacetime Tiny: One text, no list.\n"
 
 
 def test_an_event_that_changes_nothing_gives_no_stage() -> None:
