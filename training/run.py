@@ -12,7 +12,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,16 +75,29 @@ class Average:
 class Optimizers:
     """Muon for weight matrices, AdamW for everything else, driven as one.
 
-    A convolution's weight counts as the matrix of its output channels against all the rest.
+    A convolution's weight counts as the matrix of its output channels against all the rest. Matrices in `slow` step by `slow_share` of
+    `muon_lr`.
     """
 
-    def __init__(self, model: nn.Module, matrices: list[nn.Parameter], lr: float, muon_lr: float) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        matrices: list[nn.Parameter],
+        lr: float,
+        muon_lr: float,
+        slow: Sequence[nn.Parameter] = (),
+        slow_share: float = 1.0,
+    ) -> None:
         self.matrices = matrices
         self.flat = [nn.Parameter(p.detach().reshape(len(p), -1).clone()) for p in matrices]
         chosen = {id(p) for p in matrices}
         rest = [p for p in model.parameters() if id(p) not in chosen]
+        groups: dict[float, list[nn.Parameter]] = {}
+        held = {id(p) for p in slow}
+        for flat, matrix in zip(self.flat, matrices, strict=True):
+            groups.setdefault(slow_share if id(matrix) in held else 1.0, []).append(flat)
         self.base: list[tuple[torch.optim.Optimizer, float]] = [
-            (Muon(self.flat, lr=muon_lr), muon_lr),
+            (Muon([{"params": flat, "share": share} for share, flat in groups.items()], lr=muon_lr), muon_lr),
             (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr),
         ]
 
@@ -97,7 +110,7 @@ class Optimizers:
             matrix.grad = None
         for optimizer, lr in self.base:
             for group in optimizer.param_groups:
-                group["lr"] = lr * factor
+                group["lr"] = lr * factor * group.get("share", 1.0)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         for flat, matrix in zip(self.flat, self.matrices, strict=True):

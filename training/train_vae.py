@@ -47,6 +47,7 @@ DEFAULTS: dict[str, Any] = {
     "collage_share": 0.15,
     "lr": 5e-4,
     "muon_lr": 0.01,
+    "trunk_rate": 1.0,
     "warmup": 30,
     "kl_weight": 2e-4,
     "decibel_weight": 0.06,
@@ -194,6 +195,14 @@ def convolution_matrices(network: torch.nn.Module) -> list[torch.nn.Parameter]:
     return [p for p in network.parameters() if p.ndim >= 4 and p.shape[1] > 1]
 
 
+def trunk_matrices(vae: CausalVideoVAE) -> list[torch.nn.Parameter]:
+    """Those of them through which the whole signal passes, all but the ones in residual branches: the loss is far steeper along these."""
+    branches = [module.residual for module in vae.modules() if isinstance(module, ResidualBlock)]
+    branches += [module for module in vae.modules() if isinstance(module, FrameAttention)]
+    beside = {id(p) for branch in branches for p in branch.parameters()}
+    return [p for p in convolution_matrices(vae) if id(p) not in beside]
+
+
 def start_straight(vae: CausalVideoVAE, pool: ClipPool, config: dict[str, Any], run: Run, device: torch.device) -> None:
     """Train the linear cascade of the network alone, for `straight_steps`, then make the whole network compute the same."""
     cascade = cascade_of(vae)
@@ -233,7 +242,8 @@ def train(config: dict[str, Any], folder: Path) -> None:
     if config["decoder_only"]:
         vae.encoder.requires_grad_(False)
         vae.conv1.requires_grad_(False)
-    optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"])
+    trunk, share = trunk_matrices(vae), config["trunk_rate"]
+    optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"], trunk, share)
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
     if (state := run.load()) is not None:

@@ -6,7 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.vae import CausalVideoVAE, VAEConfig
 from training.muon import Muon, orthogonalized
+from training.run import Optimizers
+from training.train_vae import trunk_matrices
 
 
 def matrices(rows: int, columns: int, count: int = 2) -> Tensor:
@@ -53,3 +56,27 @@ def test_steps_are_those_of_pytorchs_muon():
 def test_what_is_no_matrix_is_refused():
     with pytest.raises(ValueError, match=r"expected matrices, got a parameter of shape \[3, 3, 3\]"):
         Muon([nn.Parameter(torch.zeros(3, 3, 3))])
+
+
+def test_some_matrices_can_step_by_a_share():
+    quick, slow = (nn.Conv2d(4, 4, 3) for _ in range(2))
+    slow.load_state_dict(quick.state_dict())
+    starts = [one.weight.detach().clone() for one in (quick, slow)]
+    both = nn.ModuleList([quick, slow])
+    optimizers = Optimizers(both, [quick.weight, slow.weight], lr=0.1, muon_lr=0.02, slow=[slow.weight], slow_share=0.25)
+    for factor in (1.0, 0.5):
+        for one in (quick, slow):
+            one.weight.grad = matrices(4, 36, 1).reshape(4, 4, 3, 3)
+        optimizers.step(factor)
+    fast, held = (one.weight.detach() - start for one, start in zip((quick, slow), starts, strict=True))
+    torch.testing.assert_close(held, 0.25 * fast, rtol=1e-4, atol=1e-6)
+    assert fast.norm() > 0.01
+
+
+def test_matrices_beside_residual_branches_are_the_trunk():
+    vae = CausalVideoVAE(VAEConfig(base_width=4))
+    trunk = {id(p) for p in trunk_matrices(vae)}
+    names = [name for name, p in vae.named_parameters() if id(p) in trunk]
+    assert {"encoder.conv1.weight", "conv1.weight", "conv2.weight", "decoder.head.2.weight"} <= set(names)
+    assert any("shortcut" in name for name in names) and any("resample.1" in name for name in names)
+    assert not any(".residual." in name or "to_qkv" in name or "proj" in name for name in names)
