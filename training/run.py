@@ -92,12 +92,12 @@ class Optimizers:
         self.flat = [nn.Parameter(p.detach().reshape(len(p), -1).clone()) for p in matrices]
         chosen = {id(p) for p in matrices}
         rest = [p for p in model.parameters() if id(p) not in chosen]
-        groups: dict[float, list[nn.Parameter]] = {}
         held = {id(p) for p in slow}
+        rates: dict[float, list[nn.Parameter]] = {}
         for flat, matrix in zip(self.flat, matrices, strict=True):
-            groups.setdefault(slow_share if id(matrix) in held else 1.0, []).append(flat)
+            rates.setdefault(muon_lr * slow_share if id(matrix) in held else muon_lr, []).append(flat)
         self.base: list[tuple[torch.optim.Optimizer, float]] = [
-            (Muon([{"params": flat, "share": share} for share, flat in groups.items()], lr=muon_lr), muon_lr),
+            *((Muon(flat, lr=rate), rate) for rate, flat in rates.items()),
             (torch.optim.AdamW(rest, lr=lr, betas=(0.9, 0.98), weight_decay=0.0), lr),
         ]
 
@@ -110,14 +110,14 @@ class Optimizers:
             matrix.grad = None
         for optimizer, lr in self.base:
             for group in optimizer.param_groups:
-                group["lr"] = lr * factor * group.get("share", 1.0)
+                group["lr"] = lr * factor
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         for flat, matrix in zip(self.flat, self.matrices, strict=True):
             matrix.copy_(flat.view(matrix.shape))
 
     def state_dict(self) -> list[dict[str, Any]]:
-        """State of both."""
+        """State of all of them."""
         return [optimizer.state_dict() for optimizer, _ in self.base]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:

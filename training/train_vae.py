@@ -196,7 +196,7 @@ def convolution_matrices(network: torch.nn.Module) -> list[torch.nn.Parameter]:
 
 
 def trunk_matrices(vae: CausalVideoVAE) -> list[torch.nn.Parameter]:
-    """Those of them through which the whole signal passes, all but the ones in residual branches: the loss is far steeper along these."""
+    """The matrices outside residual branches, through which the whole signal passes: the loss is far steeper along these."""
     branches = [module.residual for module in vae.modules() if isinstance(module, ResidualBlock)]
     branches += [module for module in vae.modules() if isinstance(module, FrameAttention)]
     beside = {id(p) for branch in branches for p in branch.parameters()}
@@ -242,8 +242,9 @@ def train(config: dict[str, Any], folder: Path) -> None:
     if config["decoder_only"]:
         vae.encoder.requires_grad_(False)
         vae.conv1.requires_grad_(False)
-    trunk, share = trunk_matrices(vae), config["trunk_rate"]
-    optimizers = Optimizers(vae, convolution_matrices(vae), config["lr"], config["muon_lr"], trunk, share)
+    optimizers = Optimizers(
+        vae, convolution_matrices(vae), config["lr"], config["muon_lr"], slow=trunk_matrices(vae), slow_share=config["trunk_rate"]
+    )
     average = Average(vae, config["ema"])
     clock = Clock(config["steps"], config["minutes"])
     if (state := run.load()) is not None:
