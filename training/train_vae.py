@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import random
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from training.pixel_metric import pixel_metric
 from training.round_trip import exact, rendered, through_vae
 from training.run import Average, Clock, Optimizers, Run, learning_rate_factor, mixed_precision, pick_device, psnr, run_command, save_clips
 from training.standing import draw_standing, forget_the_past
+from training.widen import widened
 from training.world import render, sample_scene
 
 DEFAULTS: dict[str, Any] = {
@@ -233,12 +233,16 @@ def train(config: dict[str, Any], folder: Path) -> None:
     start_near_identity(vae)
     if config["latent_weight"] and not config["start_from"]:
         raise SystemExit("latent_weight holds latents near those of start_from: name that file too, or leave latent_weight at 0")
+    reference = None
     if config["start_from"]:
-        vae.load_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
+        reference = CausalVideoVAE.from_state_dict({name: value.float() for name, value in load_file(config["start_from"]).items()})
+        forget_the_past(reference)
+        wider = config["base_width"] != reference.config.base_width
+        vae.load_state_dict((widened(reference, config["base_width"], seed=config["seed"]) if wider else reference).state_dict())
     elif config["straight_steps"] and not run.checkpoint.exists():
         start_straight(vae, ClipPool(config, config["seed"] * 1_000_003 - 1), config, run, device)
     forget_the_past(vae)
-    reference = deepcopy(vae).requires_grad_(False) if config["latent_weight"] else None
+    reference = reference.to(device).requires_grad_(False).optimize_layout() if reference and config["latent_weight"] else None
     if config["decoder_only"]:
         vae.encoder.requires_grad_(False)
         vae.conv1.requires_grad_(False)

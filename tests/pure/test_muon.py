@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from models.precision import fastest_dtype
 from models.vae import CausalVideoVAE, VAEConfig
 from training.muon import Muon, orthogonalized
 from training.run import Optimizers
@@ -26,6 +27,15 @@ def test_singular_values_come_near_one_and_singular_vectors_stay(rows: int, colu
     seen = s > 0.1 * s.amax(1, keepdim=True)
     assert ((values > 0.6) & (values < 1.25))[seen].all()
     assert (turned - torch.diag_embed(values)).abs().max() < 1e-3
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(160, 160), (160, 400), (400, 160)])
+def test_both_precisions_make_the_same(rows: int, columns: int):
+    given = matrices(rows, columns)
+    exact, quick = (orthogonalized(given, dtype=dtype) for dtype in (torch.float32, torch.bfloat16))
+    assert quick.dtype == torch.float32
+    assert (quick - exact).norm() < 0.03 * exact.norm()
+    assert torch.equal(orthogonalized(given), quick if fastest_dtype(given.device) == torch.bfloat16 else exact)
 
 
 def test_columns_without_a_gradient_stay_nought():
