@@ -3,6 +3,9 @@
 Progressive distillation (arXiv 2202.00512) in the form for flow matching, guidance folded in on the way (arXiv 2210.03142). In each phase
 one step of the pupil learns to go where two steps of its teacher end. The first teacher is the finished denoiser with guidance, every
 later one is the pupil of the phase before. What comes out has the layout of the original.
+
+With `earlier=[DENOISER,PUPIL]`, the weights from which the denoiser was trained further and their pupil, the first pupil does not begin as
+its teacher: what that distillation changed is added to it (as in "task arithmetic", arXiv 2212.04089).
 """
 
 from __future__ import annotations
@@ -12,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models.dit import STEPS_KEY
 from training.latent_pool import Batch
-from training.run import mixed_precision, run_command
+from training.run import Average, mixed_precision, run_command
 from training.sampling import shift_sigma
 from training.train_dit import DEFAULTS as DENOISER
 from training.train_dit import Trainer
@@ -24,6 +28,7 @@ from training.train_dit import export as export_denoiser
 
 DEFAULTS: dict[str, Any] = DENOISER | {
     "start_from": "weights/diffusion_models/spacetime_tiny.safetensors",
+    "earlier": None,
     "phases": [8, 4],
     "guidance": 5.0,
     "known_guidance": 3.0,
@@ -81,6 +86,11 @@ class Distiller(Trainer):
         super().resume()
         state = self.run.load() or {"phase": 0, "teacher": self.model.state_dict()}
         self.phase, self.teacher = state["phase"], self.copy(state["teacher"])
+        if self.config["earlier"] and not self.run.checkpoint.exists():
+            before, pupil = (load_file(path) for path in self.config["earlier"])
+            start = {name: value + pupil[name].to(value) - before[name].to(value) for name, value in self.model.state_dict().items()}
+            self.model.load_state_dict(start)
+            self.average = Average(self.model, self.config["ema"])
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps, the teacher with it."""

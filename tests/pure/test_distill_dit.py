@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file
 from support.tiny_weights import small_dit_config, write_dit, write_text_encoder, write_vae
 from torch import nn
 
@@ -113,3 +114,14 @@ def test_every_phase_has_the_pupil_of_the_one_before_for_a_teacher_also_after_a_
     export(tmp_path, tmp_path / "few.safetensors")
     with safe_open(tmp_path / "few.safetensors", "pt") as file:
         assert file.metadata()["spacetime.steps"] == "4", "so that Spacetime Denoise can say that it wants no guidance"
+
+
+def test_a_pupil_begins_with_what_an_earlier_distillation_changed(config: dict, tmp_path: Path):
+    earlier = [write_dit(tmp_path / f"{name}.safetensors", seed=seed) for seed, name in ((5, "denoiser"), (6, "pupil"))]
+    run = Distiller({**config, "earlier": [str(path) for path in earlier]}, tmp_path / "run")
+    before, pupil, now = (load_file(path) for path in (*earlier, config["start_from"]))
+    for name, value in run.teacher.state_dict().items():
+        assert torch.equal(value, now[name].to(value)), "the teacher is the denoiser"
+        begun = run.model.state_dict()[name]
+        torch.testing.assert_close(begun, value + (pupil[name] - before[name]).to(value), rtol=1e-5, atol=1e-6)
+        assert torch.equal(run.average.weights[name], begun)
