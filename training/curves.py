@@ -22,6 +22,8 @@ SPAN = 9
 """Lines of the log that a point of a curve is the mean of: a batch is small, and one differs from the next."""
 GROUP = re.compile(r"\d+x\d+x\d+( close)?")
 QUALITY = {"psnr": "training clips", "held_out": "held-out clips"}
+FEW, BESIDE = 4, {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+"""More than so many curves have their legend beside the panel, where it hides none."""
 CELL, GAP, HEAD = 128, 4, 22
 
 
@@ -52,7 +54,7 @@ def draw_curves(runs: list[tuple[str, Path]], target: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, panels = pyplot.subplots(1, len(runs), figsize=(3.4 * len(runs), 3.0), squeeze=False, layout="constrained")
+    figure, panels = pyplot.subplots(1, len(runs), figsize=(4.0 * len(runs), 3.0), squeeze=False, layout="constrained")
     for panel, (title, folder) in zip(panels[0], runs, strict=True):
         curves = read_log(folder)
         for name, (minutes, values) in curves.items():
@@ -60,7 +62,7 @@ def draw_curves(runs: list[tuple[str, Path]], target: Path) -> None:
             panel.plot(minutes, values if few else smooth(values), label=name, marker="o" if few else None)
         panel.set(title=title, xlabel="minutes", ylabel="PSNR, dB" if set(curves) & set(QUALITY.values()) else "error of the flow")
         panel.grid(alpha=0.3)
-        panel.legend(fontsize=8)
+        panel.legend(fontsize=8, **(BESIDE if len(curves) > FEW else {}))
     figure.savefig(target, dpi=100)
     pyplot.close(figure)
 
