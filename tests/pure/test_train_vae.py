@@ -1,4 +1,4 @@
-"""A run of the VAE: stopped and gone on with, its decoder alone, and with latents held where they were."""
+"""A run of the VAE: stopped and gone on with, its decoder alone, with latents held where they were, and made wider."""
 
 from __future__ import annotations
 
@@ -87,3 +87,10 @@ def test_latents_are_held_to_those_of_the_file(config: dict[str, Any], start: Pa
 def test_nothing_to_hold_latents_to_is_refused(config: dict[str, Any], tmp_path: Path):
     with pytest.raises(SystemExit, match="name that file"):
         train({**config, "start_from": None, "latent_weight": 0.4}, tmp_path)
+
+
+def test_the_new_channels_of_a_wider_network_learn(config: dict[str, Any], tmp_path: Path):
+    train({**config, "base_width": 12, "latent_weight": 0.1}, tmp_path)
+    made = weights_of(tmp_path)["decoder.upsamples.0.residual.2.weight"]
+    assert made.shape[:2] == (48, 48)
+    assert made[:, 32:].abs().amax((0, 2, 3, 4)).min() > 0, "at first nothing was read from these"
